@@ -1,0 +1,54 @@
+# Every target sets up what it needs: a bare Linux machine with Python 3.11+, make and the package
+# registries is enough. `make help` lists the targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := .venv/.run-ready
+DEV := .venv/.dev-ready
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(RUN)  ## a recorded failure of an invented company, live on a page; no network, no accounts
+	$(BIN)/groundswell demo
+
+test: $(DEV) lint types layers  ## everything that must hold: style, types, layers, tests
+	$(BIN)/pytest
+
+lint: $(DEV)  ## style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(DEV)  ## static types, strict
+	$(BIN)/mypy
+
+layers: $(DEV)  ## who may import whom
+	$(BIN)/lint-imports
+
+schemas: $(DEV)  ## write the JSON Schemas of the words into docs/schemas
+	$(BIN)/python -m config.schemas docs/schemas
+
+pins: $(DEV)  ## resolve the dependencies anew and pin them with hashes
+	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+PIN := --quiet --generate-hashes --universal --no-annotate --no-header --python-version 3.11
+
+clean:  ## remove the virtual environment and all caches
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.venv/.uv-ready:
+	$(PYTHON) -m venv .venv || { $(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv .venv; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9,<1'
+	touch $@
+
+$(RUN): .venv/.uv-ready requirements/run.txt pyproject.toml
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/run.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	touch $@
+
+$(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/dev.txt
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
+	touch $@ $(RUN)
+
+.PHONY: help demo test lint types layers schemas pins clean

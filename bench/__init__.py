@@ -1,0 +1,1 @@
+"""Throughput and quality; each bench prints its own table."""

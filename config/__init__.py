@@ -1,0 +1,1 @@
+"""The only package that knows all the others: settings, wiring, commands, labels and models."""

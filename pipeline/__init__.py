@@ -1,0 +1,1 @@
+"""The product: repeats, labels, links, bursts. Imports none of our other packages."""

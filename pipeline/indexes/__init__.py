@@ -1,0 +1,1 @@
+"""Indexes of repeats behind the ``RepeatIndex`` port."""

@@ -1,0 +1,570 @@
+"""The words: what travels on the topics and stands in the warehouse.
+
+Every word is a frozen pydantic model. Unknown fields never break a reader. Times are aware
+``datetime`` in UTC, written as RFC 3339; a time without a zone is taken as UTC. ``read`` turns the
+bytes of one JSON document into a word and is the only place where foreign JSON enters.
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
+
+import orjson
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
+
+from pipeline.errors import SetAside
+
+# A platform's post has some thousand characters; a record must still fit a Kafka message.
+MAX_TEXT_BYTES = 1_048_576
+# Clocks of platforms run ahead of ours, but a post from the far future is a wrong clock.
+EVENT_AHEAD = timedelta(minutes=5)
+#: Stands for a time that was not given, until the model fills it.
+UNKNOWN = datetime.min.replace(tzinfo=UTC)
+
+
+def in_utc(value: datetime) -> datetime:
+    """The same moment in UTC; a naive time is taken as UTC."""
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def to_ms(at: datetime) -> int:
+    """Milliseconds since 1970."""
+    return round(at.timestamp() * 1000)
+
+
+def from_ms(ms: int) -> datetime:
+    """The UTC time of ``ms`` milliseconds since 1970."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def sound(text: str) -> str:
+    """Text that every store can hold: no NUL and no lone surrogate, each becomes U+FFFD."""
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _bounded(text: str) -> str:
+    if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
+        raise ValueError(f"text is longer than {MAX_TEXT_BYTES:,} bytes")
+    return text
+
+
+def _text_id(value: Any) -> Any:
+    """Platforms give ids as numbers or as strings; ours are strings."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Instant = Annotated[datetime, AfterValidator(in_utc)]
+Text = Annotated[str, AfterValidator(sound), AfterValidator(_bounded)]
+Name = Annotated[str, BeforeValidator(_text_id), Field(min_length=1), AfterValidator(sound)]
+Words = tuple[Annotated[str, AfterValidator(sound)], ...]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+Kind = Literal["post", "reply", "repost", "quote", "review", "comment"]
+RepeatKind = Literal["original", "copy", "near", "repost", "echo"]
+LinkState = Literal["linked", "suggested", "unlinked"]
+LinkBy = Literal["auto", "late", "person"]
+Status = Literal[
+    "proposed", "investigating", "identified", "monitoring", "resolved", "postmortem", "dismissed"
+]
+Verb = Literal["relabel", "link", "unlink", "accept", "dismiss", "merge"]
+#: States in which an incident takes no new posts.
+CLOSED: frozenset[str] = frozenset({"resolved", "postmortem", "dismissed"})
+#: The heads of ``Feedback.labels``; the last three say what and where and carry evidence.
+HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise", "language")
+WHAT_AND_WHERE = ("component", "place", "version")
+
+
+W = TypeVar("W", bound="Word")
+
+
+class Word(BaseModel):
+    """Base of all words: frozen, unknown fields ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def to_json(self) -> bytes:
+        """One JSON document in UTF-8, no line break."""
+        return self.model_dump_json().encode()
+
+
+class Author(Word):
+    """Who posted. Either field may be missing; without an id the post is a witness of its own."""
+
+    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    handle: str | None = None
+
+
+class Mention(Word):
+    """One public post. Required: source, external_id, text, said_at."""
+
+    source: Name
+    external_id: Name
+    kind: Kind = "post"
+    author: Author = Author()
+    text: Text
+    lang: str | None = None
+    said_at: Instant
+    event_at: Instant = UNKNOWN
+    seen_at: Instant = UNKNOWN
+    url: str | None = None
+    reply_to: str | None = None
+    repost_of: str | None = None
+    quote_of: str | None = None
+    thread: str | None = None
+    hashtags: Words = ()
+    mentions: Words = ()
+    links: Words = ()
+    place: str | None = None
+    engagement: dict[str, float] = {}
+    rating: float | None = None
+    tracks: Words = ()
+    version: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _default_times(self) -> Self:
+        """``event_at`` defaults to ``said_at``, ``seen_at`` to ``event_at``."""
+        if self.event_at == UNKNOWN:
+            object.__setattr__(self, "event_at", self.said_at)
+        if self.seen_at == UNKNOWN:
+            object.__setattr__(self, "seen_at", self.event_at)
+        return self
+
+    @property
+    def id(self) -> str:
+        """``source:external_id``, stable across restarts, re-reads and edits."""
+        return f"{self.source}:{self.external_id}"
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.id
+
+    @property
+    def author_id(self) -> str | None:
+        """``source:author_id``, or None when the platform did not say."""
+        return None if self.author.id is None else f"{self.source}:{self.author.id}"
+
+    @property
+    def witness(self) -> str | None:
+        """Whom this post may stand for: its author, or itself when the author is unknown.
+
+        None for a repost without an author, which witnesses nothing.
+        """
+        if self.author.id is not None:
+            return self.author_id
+        return None if self.kind == "repost" else self.id
+
+
+class Removal(Word):
+    """What must no longer be shown (hidden), must go for good (erased), or is back (shown).
+
+    ``removal`` is a mention's id or ``source:author_id``; ``scope`` says which, and without it
+    both are meant. ``shown`` undoes ``hidden`` (an account off and on); nothing undoes ``erased``.
+    The newest ``at`` has the last word among hidden and shown.
+    """
+
+    removal: Name
+    kind: Literal["hidden", "erased", "shown"]
+    at: Instant
+    scope: Literal["mention", "author"] | None = None
+
+    @property
+    def key(self) -> str:
+        """The key of the mention it removes, so that the two keep their order on a topic."""
+        return self.removal
+
+    @property
+    def event_at(self) -> datetime:
+        """When it takes its place among mentions in a replay."""
+        return self.at
+
+
+class Component(Word):
+    """A part of a service as its status page names it."""
+
+    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    name: str
+
+
+class Update(Word):
+    """What the official channel said at one time."""
+
+    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    status: str = ""
+    body: str = ""
+    display_at: Instant
+
+
+class StatusAt(Word):
+    """From when on an incident had a status."""
+
+    at: Instant
+    status: Status
+
+
+class Incident(Word):
+    """An incident in Statuspage's shape, with its whole history.
+
+    ``started_at`` is when it began to hurt, ``opened_at`` when its owner said so first. ``at`` is
+    when this record came to hold; ``version`` grows with every change (default: ``at`` in ms).
+    ``official_id`` stands on a proposal of ours that an official incident has taken over.
+    """
+
+    PROPOSED_BY: ClassVar[str] = "groundswell"
+
+    id: Annotated[Name, Field(pattern=r"^[^:\s]+:.+$")]
+    title: str
+    status: Status
+    impact: str = "none"
+    components: tuple[Component, ...] = ()
+    regions: Words = ()
+    updates: tuple[Update, ...] = ()
+    started_at: Instant
+    resolved_at: Instant | None = None
+    url: str | None = None
+    tracks: Words = ()
+    history: tuple[StatusAt, ...] = ()
+    version: int = Field(default=0, ge=0)
+    at: Instant
+    official_id: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive(cls, data: Any) -> Any:
+        """Fills ``started_at``, ``history`` and ``at`` from what else is given."""
+        if not isinstance(data, dict):
+            return data
+        full = {k: v for k, v in data.items() if v is not None}
+        if not full.get("history"):
+            full["history"] = _history_of(full)
+        moments = [h["at"] for h in full["history"] if isinstance(h, dict) and "at" in h]
+        if "started_at" not in full and (moments or "at" in full):
+            full["started_at"] = moments[0] if moments else full["at"]
+        if "at" not in full and "started_at" in full:
+            full["at"] = moments[-1] if moments else full["started_at"]
+        return full
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        """History and updates stand oldest first; the version defaults to ``at``."""
+        history = tuple(sorted(self.history, key=lambda h: h.at))
+        if history and history[-1].status != self.status:
+            now = max(self.at, history[-1].at)
+            history = (*history, StatusAt(at=now, status=self.status))
+        updates = tuple(sorted(self.updates, key=lambda u: u.display_at))
+        object.__setattr__(self, "history", history)
+        object.__setattr__(self, "updates", updates)
+        if not self.version:
+            object.__setattr__(self, "version", to_ms(self.at))
+        return self
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.id
+
+    @property
+    def is_proposed(self) -> bool:
+        """True for incidents that ``watch`` proposed itself."""
+        return self.id.startswith(f"{self.PROPOSED_BY}:")
+
+    @property
+    def opened_at(self) -> datetime:
+        """When its owner first said that something is wrong (for a proposal: when we did)."""
+        return self.history[0].at if self.history else self.started_at
+
+    def status_at(self, moment: datetime) -> Status | None:
+        """The status in force at ``moment``, None before it was opened."""
+        status: Status | None = None
+        for step in self.history:
+            if step.at > moment:
+                break
+            status = step.status
+        return status
+
+    def at_time(self, moment: datetime) -> "Incident | None":
+        """What was known of it at ``moment``: history and updates up to then. None before."""
+        status = self.status_at(moment)
+        if status is None:
+            return None
+        history = tuple(h for h in self.history if h.at <= moment)
+        updates = tuple(u for u in self.updates if u.display_at <= moment)
+        changed = max([history[-1].at, *(u.display_at for u in updates)])
+        ended = self.resolved_at if self.resolved_at and self.resolved_at <= moment else None
+        known = {"status": status, "history": history, "updates": updates, "resolved_at": ended}
+        return self.model_copy(update=known | {"at": changed, "version": to_ms(changed)})
+
+
+def _history_of(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """The status history that a record without one implies."""
+    steps = [
+        {"at": update.get("display_at"), "status": update["status"]}
+        for update in data.get("updates", ())
+        if isinstance(update, dict) and update.get("status") in get_args(Status)
+    ]
+    start, status = data.get("started_at") or data.get("at"), data.get("status")
+    if not steps and start is not None and status is not None:
+        opened = "investigating" if status in {"resolved", "postmortem"} else status
+        steps.append({"at": start, "status": opened})
+    ended = any(step["status"] in {"resolved", "postmortem"} for step in steps)
+    if data.get("resolved_at") and status in {"resolved", "postmortem"} and not ended:
+        steps.append({"at": data["resolved_at"], "status": "resolved"})
+    return steps
+
+
+class Evidence(Word):
+    """One reason for a link or a label, in words a responder reads, with its weight."""
+
+    kind: str
+    value: str
+    weight: float = 0.0
+
+
+class Repeat(Word):
+    """How a mention stands to earlier ones. ``of`` is provisional: views name the group's head."""
+
+    kind: RepeatKind = "original"
+    of: str | None = None
+    group: str
+
+
+class Label(Word):
+    """One head's answer: the best name, its probability, and whether it may be acted on."""
+
+    name: str
+    p: Probability
+    sure: bool
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Link(Word):
+    """That a mention is about an incident. ``incident_version`` says which record was compared."""
+
+    incident: Name
+    p: Probability
+    state: LinkState
+    by: LinkBy = "auto"
+    evidence: tuple[Evidence, ...] = ()
+    incident_version: int = 0
+
+
+class Feedback(Word):
+    """A mention with what we made of it."""
+
+    mention: Mention
+    repeat: Repeat
+    labels: dict[str, Label]
+    links: tuple[Link, ...] = ()
+    model: str
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.mention.id
+
+    def name(self, head: str) -> str | None:
+        """The best name under ``head``, None where the head gave none."""
+        label = self.labels.get(head)
+        return None if label is None else label.name
+
+    @property
+    def is_report(self) -> bool:
+        """Whether its author tells that something is broken: what counts as a witness's word."""
+        return (
+            self.name("intent") == "report"
+            and self.name("noise") != "yes"
+            and self.repeat.kind in {"original", "near"}
+        )
+
+
+class LateLink(Word):
+    """A link that ``watch`` found after the mention had passed the worker."""
+
+    mention: Name
+    mention_version: int = 0
+    model: str
+    link: Link
+
+    @property
+    def key(self) -> str:
+        """Mention and incident: a mention has one late word for each incident."""
+        return f"{self.mention}|{self.link.incident}"
+
+
+class Decision(Word):
+    """What a person settled. ``id`` is made by the client, so that sending it twice is harmless.
+
+    ``subject`` is a mention's id (relabel: value ``HEAD=NAME``; link, unlink: value an incident's
+    id) or a proposal's id (accept, dismiss; merge: value the official incident's id).
+    """
+
+    id: Name
+    subject: Name
+    verb: Verb
+    value: str = ""
+    by: str
+    at: Instant
+
+    @model_validator(mode="after")
+    def _has_value(self) -> Self:
+        if self.verb == "relabel":
+            head, _, name = self.value.partition("=")
+            if head not in (*HEADS, *WHAT_AND_WHERE) or not name:
+                heads = ", ".join((*HEADS, *WHAT_AND_WHERE))
+                raise ValueError(f"relabel wants HEAD=NAME with HEAD one of {heads}")
+        elif self.verb in {"link", "unlink", "merge"} and not self.value:
+            raise ValueError(f"{self.verb} wants an incident's id as value")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.subject
+
+    @property
+    def event_at(self) -> datetime:
+        """When it takes its place among mentions in a replay."""
+        return self.at
+
+
+class Coverage(Word):
+    """From when to when a source was read for a track (None: for all), or a gap with its cause."""
+
+    source: Name
+    track: str | None = None
+    from_at: Instant
+    to_at: Instant
+    is_gap: bool = False
+    cause: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return f"{self.source}|{self.track or ''}"
+
+
+class Cursor(Word):
+    """Up to where a source was read and acknowledged by the broker. Opaque but to its source."""
+
+    source: Name
+    cursor: str
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.source
+
+
+class DeadLetter(Word):
+    """A record that could not be read, with its bytes (base64), the stage and the reason."""
+
+    stage: str
+    reason: str
+    topic: str
+    origin: str
+    data: str
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        """Where it came from, so that the same bad record is one dead letter."""
+        return f"{self.stage}|{self.origin}"
+
+
+#: Every word by name; their JSON Schemas stand in docs/schemas.
+WORDS: dict[str, type[Word]] = {
+    word.__name__: word
+    for word in (
+        Mention,
+        Removal,
+        Incident,
+        Feedback,
+        LateLink,
+        Decision,
+        Coverage,
+        Cursor,
+        DeadLetter,
+    )
+}
+
+
+def load(data: bytes | str) -> Any:
+    """The JSON value in ``data``; lone surrogates and NUL become U+FFFD.
+
+    Raises SetAside when it is no JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError as strict:
+        try:
+            # orjson refuses lone surrogates, which real platforms send; the standard library reads
+            # them, and they are mended here. NaN and Infinity stay refused.
+            return _mend(json.loads(data, parse_constant=_no_constant))
+        except (ValueError, RecursionError):
+            raise SetAside(f"no JSON: {strict}") from strict
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return sound(value)
+    if isinstance(value, list):
+        return [_mend(item) for item in value]
+    if isinstance(value, dict):
+        return {sound(k): _mend(v) for k, v in value.items()}
+    return value
+
+
+def read(kind: type[W], data: bytes | str) -> W:
+    """The word in ``data``. Raises SetAside with a reason that says what is missing or wrong."""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError:
+        # The fast path refuses lone surrogates and null where a default would do.
+        return check(kind, load(data))
+
+
+def check(kind: type[W], value: Any) -> W:
+    """The word in an already decoded JSON value. Raises SetAside as ``read`` does."""
+    if not isinstance(value, dict):
+        raise SetAside(f"a {kind.__name__.lower()} is a JSON object, this is not")
+    try:
+        return kind.model_validate({k: v for k, v in value.items() if v is not None})
+    except ValidationError as error:
+        raise SetAside(f"not a {kind.__name__.lower()}: {explain(error)}") from error
+
+
+def read_post(data: bytes | str) -> "Mention | Removal | Decision":
+    """One line of a recorded file or one record of ``mentions``: the word its fields name."""
+    value = load(data)
+    if isinstance(value, dict) and "removal" in value:
+        return check(Removal, value)
+    if isinstance(value, dict) and "verb" in value and "text" not in value:
+        return check(Decision, value)
+    return check(Mention, value)
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error as one line without the offending text, which may be private."""
+    return "; ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg']}"
+        for problem in error.errors(include_input=False, include_url=False, include_context=False)[
+            :5
+        ]
+    )

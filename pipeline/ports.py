@@ -1,0 +1,315 @@
+"""The ports: what the pipeline asks of the world. The docstrings are the contract.
+
+Every adapter passes the contract suite of its port (``tests/contracts``). Everything is
+synchronous; what may block says so, and what may fail says with which error of ``pipeline.errors``.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.model import (
+    Coverage,
+    Decision,
+    Feedback,
+    Incident,
+    LateLink,
+    Mention,
+    Removal,
+)
+
+
+class Clock(Protocol):
+    """Time is handed in, never taken: a replay lives in the time of its records."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        ...
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Waits so long in this clock's time or until ``stop`` is set; True when it was set."""
+        ...
+
+
+# ---- in: collectors and incident sources ------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something a source delivered that is none of the words; it goes to the dead letters."""
+
+    data: bytes
+    reason: str
+    origin: str  # where it stood, for a person: "posts.jsonl line 7"
+
+
+class Item(NamedTuple):
+    """One thing read from a source, and the cursor to resume right after it.
+
+    ``value`` is None when there is nothing new for now: the caller may flush and store the cursor.
+    """
+
+    value: Mention | Removal | Decision | Incident | Coverage | Unreadable | None
+    cursor: str
+
+
+class Collector(Protocol):
+    """Reads one source of mentions."""
+
+    @property
+    def name(self) -> str:
+        """Unique among all sources; the key of its cursor."""
+        ...
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        """Everything after ``cursor`` (None: from the source's own start), in its order.
+
+        Edits are mentions of a higher version, removals are items too. Resuming with the cursor of
+        any item delivers exactly what came after it; repeats are allowed, losses are not. While
+        nothing comes, yields an item without value at least once a second. Ends when the source
+        has an end, or within 5 s after ``stop`` is set. Raises TryLater or GiveUp.
+        """
+        ...
+
+
+class IncidentSource(Collector, Protocol):
+    """Reads incidents of one tool: the same contract, the values are Incident (or Unreadable)."""
+
+
+# ---- broker -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """A topic and how long it remembers. ``None`` retention: for ever (compaction only)."""
+
+    name: str
+    partitions: int = 1
+    compacted: bool = False
+    retention_hours: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One record as it was read. A value of None is a tombstone: the key is gone."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: str
+    value: bytes | None
+    at: int  # when the broker took it, ms since 1970
+
+
+class Producer(Protocol):
+    """Sends records. One thread uses it."""
+
+    def send(self, topic: str, key: str, value: bytes | None) -> None:
+        """Hands one record over; records of one key keep their order.
+
+        Blocks while too much is in flight or consumers lag too far behind (back-pressure), for a
+        bounded time, then raises TryLater. Raises SetAside when the record is too large, GiveUp
+        when the topic does not exist.
+        """
+        ...
+
+    def flush(self) -> None:
+        """Returns once everything sent since the last flush is acknowledged and durable.
+
+        Raises TryLater if any of it was not: the caller commits nothing and sends all again.
+        """
+        ...
+
+    def close(self) -> None:
+        """Gives up what is not flushed."""
+        ...
+
+
+class Consumer(Protocol):
+    """Reads topics as a member of a group. One thread uses it."""
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """The next records in order per partition; empty after ``timeout`` seconds without any.
+
+        Also empty while another member holds the place. Raises TryLater.
+        """
+        ...
+
+    def commit(self) -> None:
+        """Marks everything polled so far as done, for whoever holds this place next.
+
+        Raises Fenced when another took over: what was polled is delivered to that one again.
+        """
+        ...
+
+    def rewind(self) -> None:
+        """Goes back to the last commit: what was polled since is delivered again."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the group, without a commit, so that another can take the place at once."""
+        ...
+
+
+class Reader(Protocol):
+    """Reads whole topics outside any group, to rebuild state. One thread uses it."""
+
+    def poll(self, max_records: int, timeout: float) -> list[Record]:
+        """The next records in order per partition; empty after ``timeout`` seconds."""
+        ...
+
+    def caught_up(self) -> bool:
+        """True once everything that stood there when the reader was made has been polled."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the connection."""
+        ...
+
+
+class Broker(Protocol):
+    """Topics between the parts. Safe to share between threads."""
+
+    def ensure(self, topics: Sequence[Topic]) -> None:
+        """Creates what is missing and verifies the rest. Raises GiveUp naming what differs."""
+        ...
+
+    def producer(self) -> Producer:
+        """A new producer."""
+        ...
+
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        """A new member of ``group``; a group that never committed starts at the oldest record."""
+        ...
+
+    def reader(self, topics: Sequence[str], since: datetime | None = None) -> Reader:
+        """A reader from the oldest record on, or from the first that arrived at ``since``."""
+        ...
+
+    def lag(self, group: str) -> Mapping[str, int]:
+        """Records that the group has not committed yet, per topic it consumes."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of files and connections."""
+        ...
+
+
+# ---- repeats ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprints:
+    """What a batch of n posts is compared by, arrays aligned with ``ids``.
+
+    ``exact``: n × uint64, hash of the canonical text (or of whatever makes two posts one matter).
+    ``bands``: n × b uint64, keys of locality-sensitive hashing, 0 where a post has none.
+    ``sketch``: n × k uint8, MinHash values; the share of equal ones estimates the likeness.
+    ``at``: n × int64, ``event_at`` in ms. ``comparable`` False: too short to be compared at all.
+    """
+
+    ids: Sequence[str]
+    exact: NDArray[np.uint64]
+    bands: NDArray[np.uint64]
+    sketch: NDArray[np.uint8]
+    at: NDArray[np.int64]
+    comparable: NDArray[np.bool_]
+
+
+class Claim(NamedTuple):
+    """Whose matter a post belongs to. ``owner`` is None when it is the first of its group."""
+
+    group: str
+    owner: str | None
+    is_copy: bool  # the same canonical text; otherwise alike
+    likeness: float  # 0..1
+
+
+class RepeatIndex(Protocol):
+    """Answers "whose is this key?", never "was it seen?": a replay finds its own claim."""
+
+    def claim(self, batch: Fingerprints) -> list[Claim]:
+        """Claims every key of the batch, in order, as if the posts came one by one.
+
+        A key belongs to the first that claimed it, for 72 h of event time to either side, plus
+        the allowed lateness of its life by arrival. A post joins the group of the owner of its
+        exact key, otherwise of the most alike owner of one of its bands that is alike enough,
+        otherwise its own id becomes a group. An id that already has a claim gets the same answer
+        again. One round trip. Raises TryLater.
+        """
+        ...
+
+    def restore(self, batch: Fingerprints, groups: Sequence[str]) -> None:
+        """Puts back claims of the past with the groups they were given, after a restart."""
+        ...
+
+
+# ---- warehouse --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What one batch brings to the warehouse. The order within and between batches is free."""
+
+    feedback: Sequence[Feedback] = ()
+    links: Sequence[LateLink] = ()
+    incidents: Sequence[Incident] = ()
+    decisions: Sequence[Decision] = ()
+    removals: Sequence[Removal] = ()
+    coverage: Sequence[Coverage] = ()
+
+
+#: One row of an answer, by column name.
+Row: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """An answer to free SQL: column names and rows, cut at ``limit`` if ``cut``."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    cut: bool = False
+
+
+class Warehouse(Protocol):
+    """Keeps the result. Safe to share between threads; ``write`` is for one at a time."""
+
+    def write(self, rows: Rows, at: datetime) -> list[str]:
+        """Writes a batch in one transaction; when it returns, all of it is durable.
+
+        The result is the same for any order of arrival, any batch size and any repetition: the
+        highest revision wins, a person's word beats every automatic one, erased stays erased.
+        ``at`` becomes ``updated_at``. Returns the ids of mentions whose text was erased for good
+        and must be tombstoned on the topics. Raises TryLater (disk full, server away).
+        """
+        ...
+
+    def rows(self, query: str, **values: Any) -> list[Row]:
+        """The answer to one of our own named queries (``.sql`` files, a section each)."""
+        ...
+
+    def sql(self, text: str, limit: int | None = None, seconds: float | None = None) -> Table:
+        """The answer to an analyst's SQL: it can neither write nor read files. Raises Misuse."""
+        ...
+
+    def revision(self) -> int:
+        """A number that grows with every write, cheap enough to be asked four times a second."""
+        ...
+
+    def snapshot(self) -> None:
+        """Refreshes the copy that other processes may read while this one owns the warehouse."""
+        ...
+
+    def erase(self, removals: Sequence[Removal], at: datetime) -> Row:
+        """Erases and rewrites the files so that the bytes are gone; returns the receipt."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of the warehouse."""
+        ...

@@ -1,0 +1,1 @@
+"""The steps of enrichment: functions over a batch, state behind a port."""

@@ -1,0 +1,24 @@
+"""The topics and their configuration, in one place for every broker."""
+
+from pipeline.ports import Topic
+
+MENTIONS = "mentions"
+FEEDBACK = "feedback"
+LINKS = "links"
+INCIDENTS = "incidents"
+DECISIONS = "decisions"
+COVERAGE = "coverage"
+CURSORS = "cursors"
+DEADLETTER = "deadletter"
+
+#: Topics with text are compacted and bounded, so that a tombstone reaches every copy of a text.
+TOPICS = (
+    Topic(MENTIONS, partitions=12, compacted=True, retention_hours=7 * 24),
+    Topic(FEEDBACK, partitions=12, compacted=True, retention_hours=7 * 24),
+    Topic(LINKS, partitions=12, compacted=True, retention_hours=7 * 24),
+    Topic(INCIDENTS, compacted=True),
+    Topic(DECISIONS, partitions=1),
+    Topic(COVERAGE, partitions=1, retention_hours=30 * 24),
+    Topic(CURSORS, compacted=True),
+    Topic(DEADLETTER, partitions=1, retention_hours=7 * 24),
+)

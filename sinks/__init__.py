@@ -1,0 +1,1 @@
+"""Warehouses with their SQL, alerts and outgoing channels."""

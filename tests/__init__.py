@@ -1,0 +1,1 @@
+"""Tests mirror the packages; ``contracts`` run against every adapter."""
