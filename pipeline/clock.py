@@ -1,0 +1,72 @@
+"""Clocks: the machine's, one that is set by hand, and one that runs faster."""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+
+from pipeline.model import in_utc
+
+
+class SystemClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """The current time, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Waits so long or until ``stop`` is set; True when it was set."""
+        return stop.wait(max(0.0, seconds))
+
+
+class ManualClock:
+    """Stands still until it is set: for replays, which live in their records' time, and tests.
+
+    A wait moves the time on by itself, so that whoever waits never blocks. Safe to share between
+    threads.
+    """
+
+    def __init__(self, at: datetime) -> None:
+        self._at = in_utc(at)
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        """The time it was last set to."""
+        with self._lock:
+            return self._at
+
+    def set(self, at: datetime) -> None:
+        """Moves to ``at``. Never moves back: an earlier time leaves it where it is."""
+        at = in_utc(at)
+        with self._lock:
+            self._at = max(self._at, at)
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Moves on by ``seconds`` at once; True, without moving, when ``stop`` is set."""
+        if stop.is_set():
+            return True
+        with self._lock:
+            self._at += timedelta(seconds=max(0.0, seconds))
+        return False
+
+
+class ScaledClock:
+    """Runs ``speed`` times as fast as the machine's time, from ``start`` on.
+
+    A demo shows hours in minutes with it. ``speed`` is above 0.
+    """
+
+    def __init__(self, start: datetime, speed: float) -> None:
+        if not speed > 0:
+            raise ValueError("a clock's speed must be above 0")
+        self._start = in_utc(start)
+        self._speed = speed
+        self._origin = time.monotonic()  # unlike the wall time it is never put back
+
+    def now(self) -> datetime:
+        """The current time of this clock, aware, in UTC."""
+        return self._start + timedelta(seconds=(time.monotonic() - self._origin) * self._speed)
+
+    def wait(self, seconds: float, stop: threading.Event) -> bool:
+        """Waits ``seconds`` of this clock or until ``stop`` is set; True when it was set."""
+        return stop.wait(max(0.0, seconds) / self._speed)
