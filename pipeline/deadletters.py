@@ -1,0 +1,153 @@
+"""Dead letters: what could not be handled, kept with its bytes, listed and sent again."""
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from pipeline import topics
+from pipeline.errors import SetAside, TryLater
+from pipeline.model import DeadLetter, load, read
+from pipeline.ports import Broker, Record
+
+# More than any record we write ourselves; what is larger is cut, or it would be refused again.
+MAX_DATA_BYTES = 2 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A dead letter as it is listed: never its bytes, only how many there are."""
+
+    id: str  # short, made of its key: the same bad record keeps it
+    at: datetime
+    stage: str
+    topic: str
+    origin: str
+    reason: str
+    bytes: int
+
+
+def letter(
+    stage: str, reason: str, data: bytes, *, topic: str, origin: str, at: datetime
+) -> DeadLetter:
+    """A dead letter about ``data``, which belongs on ``topic`` and stood at ``origin``."""
+    if len(data) > MAX_DATA_BYTES:
+        reason += f" (kept: the first {MAX_DATA_BYTES:,} of {len(data):,} bytes)"
+    kept = base64.b64encode(data[:MAX_DATA_BYTES]).decode()
+    return DeadLetter(stage=stage, reason=reason, topic=topic, origin=origin, data=kept, at=at)
+
+
+def of_record(stage: str, reason: str, record: Record, at: datetime) -> DeadLetter:
+    """A dead letter about a record that was polled."""
+    origin = f"{record.topic}/{record.partition}/{record.offset}"
+    return letter(stage, reason, record.value or b"", topic=record.topic, origin=origin, at=at)
+
+
+def listing(broker: Broker) -> list[Summary]:
+    """All dead letters that were not sent again, oldest first. Raises TryLater."""
+    return [_summary(dead) for dead in _waiting(broker).values()]
+
+
+def replay(broker: Broker, ids: Sequence[str]) -> int:
+    """Sends the bytes of these dead letters to their topic again; returns how many there were.
+
+    They leave the list. What is still bad becomes a dead letter again. Raises TryLater.
+    """
+    wanted = set(ids)
+    chosen = [dead for dead in _waiting(broker).values() if _id(dead) in wanted]
+    producer = broker.producer()
+    try:
+        for dead in chosen:
+            data = base64.b64decode(dead.data)
+            producer.send(dead.topic, _key(data) or dead.key, data)
+        producer.flush()
+        # Only now: a crash in between sends them twice, which the warehouse does not mind.
+        for dead in chosen:
+            producer.send(topics.DEADLETTER, dead.key, None)
+        producer.flush()
+    finally:
+        producer.close()
+    return len(chosen)
+
+
+def tells_of(value: bytes, keys: Iterable[str]) -> bool:
+    """Whether a dead letter (its JSON) holds data of one of these mentions or authors, by id.
+
+    Where the data are too broken to say, any whole word that equals an id's last part counts: it
+    is better to lose a dead letter than to keep what must be erased.
+    """
+    data = base64.b64decode(read(DeadLetter, value).data)
+    wanted = set(keys)
+    try:
+        ids = set(_ids(load(data)))
+    except SetAside:
+        ids = set()
+    if ids:
+        return bool(ids & wanted)
+    names = {key.partition(":")[2] or key for key in wanted} | wanted
+    text = data.decode(errors="replace")
+    return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
+
+
+def _waiting(broker: Broker) -> dict[str, DeadLetter]:
+    """Dead letters by key; a tombstone marks one that was sent again."""
+    found: dict[str, DeadLetter] = {}
+    reader = broker.reader([topics.DEADLETTER])
+    try:
+        while True:
+            records = reader.poll(500, 0 if reader.caught_up() else 2.0)
+            if not records and not reader.caught_up():
+                raise TryLater("the dead letters could not be read to their end")
+            if not records:
+                return found
+            for record in records:
+                found.pop(record.key, None)
+                if record.value is not None:
+                    found[record.key] = read(DeadLetter, record.value)
+    finally:
+        reader.close()
+
+
+def _summary(dead: DeadLetter) -> Summary:
+    size = len(dead.data) * 3 // 4 - dead.data[-2:].count("=")
+    return Summary(
+        id=_id(dead),
+        at=dead.at,
+        stage=dead.stage,
+        topic=dead.topic,
+        origin=dead.origin,
+        reason=dead.reason,
+        bytes=size,
+    )
+
+
+def _id(dead: DeadLetter) -> str:
+    return blake2b(dead.key.encode(), digest_size=5).hexdigest()
+
+
+def _key(data: bytes) -> str | None:
+    """The key under which the data belong on their topic, as far as they tell."""
+    try:
+        return next(_ids(load(data)), None)
+    except SetAside:
+        return None
+
+
+def _ids(value: Any) -> Iterator[str]:
+    """Ids of mentions and authors that JSON of one of our words tells, the record's own first."""
+    if not isinstance(value, dict):
+        return
+    source = value.get("source")
+    if source is not None and value.get("external_id") is not None:
+        yield f"{source}:{value['external_id']}"
+        author = value.get("author")
+        if isinstance(author, dict) and author.get("id") is not None:
+            yield f"{source}:{author['id']}"
+    for name in ("removal", "subject", "id"):
+        if isinstance(value.get(name), str):
+            yield value[name]
+    if isinstance(value.get("mention"), dict):
+        yield from _ids(value["mention"])
