@@ -5,7 +5,7 @@ import secrets
 import socket
 import sqlite3
 import weakref
-from typing import Any, ClassVar
+from typing import Any
 
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.model import to_ms
@@ -15,6 +15,9 @@ from pipeline.ports import Clock
 LEASE_SECONDS = 30
 _RENEW_BELOW_MS = LEASE_SECONDS * 1000 * 2 // 3
 _FREE = ""
+# Every Leases alive in this process: a holder of our own process id that is not among them died
+# before a process with the same id was started (in containers the id is always 1).
+_ALIVE: "weakref.WeakValueDictionary[str, Leases]" = weakref.WeakValueDictionary()
 
 
 class Leases:
@@ -24,16 +27,12 @@ class Leases:
     however fast a replay's time goes by.
     """
 
-    # Every Leases alive in this process: a holder of our own process id that is not among them
-    # died before a process with the same id was started (in containers the id is always 1).
-    _alive: "ClassVar[weakref.WeakValueDictionary[str, Leases]]" = weakref.WeakValueDictionary()
-
     def __init__(self, file: BrokerFile, clock: Clock) -> None:
         self._file = file
         self._clock = clock
         self._token = secrets.token_hex(8)
         self._place = f"{socket.gethostname()}/{os.getpid()}"
-        self._alive[self._token] = self
+        _ALIVE[self._token] = self
 
     def new_holder(self) -> str:
         """A name for one more member."""
@@ -113,7 +112,7 @@ class Leases:
         if host != socket.gethostname():
             return False
         if int(pid) == os.getpid():
-            return token not in self._alive
+            return token not in _ALIVE
         try:
             os.kill(int(pid), 0)  # signal 0 only asks
         except ProcessLookupError:

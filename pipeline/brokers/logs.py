@@ -118,7 +118,8 @@ class Logs:
         self, db: sqlite3.Connection, log: Log, offset: int, limit: int, room: int
     ) -> Iterator[Record]:
         """Up to ``limit`` records after ``offset``, ends with the one that fills ``room`` bytes."""
-        query = f"SELECT offset, key, value, at FROM {log.table} WHERE offset > ? ORDER BY offset LIMIT ?"
+        columns, which = "offset, key, value, at", "offset > ? ORDER BY offset LIMIT ?"
+        query = f"SELECT {columns} FROM {log.table} WHERE {which}"
         for number, key, value, at in db.execute(query, (offset, limit)):
             yield Record(log.name, 0, number, key, value, at)
             room -= len(value or b"")
