@@ -1,0 +1,148 @@
+"""``query`` and ``deadletter``: what the warehouse holds, and what could not be read."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Iterable
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from config import settings
+from pipeline.errors import Misuse
+from pipeline.ports import Table
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+LETTER = ["id", "at", "stage", "topic", "origin", "reason", "bytes"]
+#: Cells that a spreadsheet would take for a formula; posts are hostile.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands of this file."""
+    query = commands.add_parser(
+        "query",
+        help="read-only SQL over the warehouse",
+        description="Answers one SELECT over the stable views: feedback, mention_tracks, "
+        "incident_feedback, incidents, coverage, mentions_hourly, removals. It can neither write "
+        "nor read files. While `groundswell up` runs it reads the newest snapshot and says how old "
+        "that is. All times are UTC.",
+    )
+    query.add_argument("sql", metavar="SQL")
+    query.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
+    query.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    query.set_defaults(run=run_query)
+
+    letters = commands.add_parser(
+        "deadletter",
+        help="list or replay what could not be read",
+        description="list prints every dead letter with its stage and reason; replay sends them "
+        "(or those named) to where they came from, once what was wrong has been mended.",
+    )
+    letters.add_argument("what", choices=("list", "replay"))
+    letters.add_argument("ids", nargs="*", metavar="ID", help="default: all")
+    letters.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
+    letters.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    letters.set_defaults(run=run_deadletter)
+
+
+def run_query(options: argparse.Namespace) -> int:
+    """Prints the answer; the age of a snapshot goes to standard error."""
+    from sinks.duckdb_warehouse import open_for_reading
+
+    known = settings.load(options.config)
+    path = options.warehouse or known.warehouse.path
+    if not path.exists():
+        raise Misuse(f"there is no warehouse at {path}: name another with --warehouse")
+    warehouse, age = open_for_reading(path)
+    with closing(warehouse):
+        if age is not None:
+            print(f"read from a snapshot {timedelta(seconds=round(age))} old", file=sys.stderr)
+        show(warehouse.sql(options.sql), options.format)
+    return 0
+
+
+def run_deadletter(options: argparse.Namespace) -> int:
+    """Lists or replays the dead letters of the local broker."""
+    from dataclasses import astuple
+
+    from pipeline import deadletters
+    from pipeline.brokers.local import LocalBroker
+
+    known = settings.load(options.config)
+    path = known.broker_path
+    if options.warehouse is not None:
+        path = settings.broker_beside(options.warehouse)
+    if not path.exists():
+        show(Table(LETTER), options.format)
+        return 0
+    with closing(LocalBroker(path)) as broker:
+        if options.what == "replay":
+            ids = options.ids or [letter.id for letter in deadletters.listing(broker)]
+            print(f"{deadletters.replay(broker, ids):,} sent again")
+            return 0
+        letters = deadletters.listing(broker)
+    show(Table(LETTER, [astuple(letter) for letter in letters]), options.format)
+    return 0
+
+
+def show(table: Table, form: str) -> None:
+    """Prints a table: for eyes, as CSV, or as a JSON list of objects."""
+    if form == "json":
+        _json(table)
+    elif form == "csv":
+        rows = csv.writer(sys.stdout)
+        rows.writerow(table.columns)
+        rows.writerows([_tame(cell) for cell in row] for row in table.rows)
+    else:
+        _for_eyes(table)
+
+
+def _json(table: Table) -> None:
+    import orjson
+
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    sys.stdout.buffer.write(
+        orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2) + b"\n"
+    )
+
+
+def _tame(cell: Any) -> Any:
+    """A cell that no spreadsheet runs: text that looks like a formula gets an apostrophe."""
+    if isinstance(cell, str) and cell.startswith(FORMULA):
+        return "'" + cell
+    return cell
+
+
+def _for_eyes(table: Table) -> None:
+    from rich.console import Console
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    drawn = Drawn()
+    for name in table.columns:
+        drawn.add_column(Text(name))
+    for row in table.rows:
+        drawn.add_row(*[Text(printable(cell)) for cell in row])
+    wide = None if sys.stdout.isatty() else 10_000
+    Console(width=wide, markup=False, emoji=False, highlight=False).print(drawn)
+    count = f"{len(table.rows):,} rows" + (", cut at the limit" if table.cut else "")
+    print(count, file=sys.stderr)
+
+
+def printable(cell: Any) -> str:
+    """A cell as one line that no terminal obeys: control and bidi characters become \\ufffd."""
+    text = "" if cell is None else str(cell)
+    return "".join(_safe(text))
+
+
+def _safe(text: str) -> Iterable[str]:
+    for character in text:
+        if character in "\n\t":
+            yield " "
+        elif character.isprintable() or character == "\u200d":
+            yield character
+        else:
+            yield "\ufffd"

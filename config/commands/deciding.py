@@ -1,0 +1,139 @@
+"""``decide`` and ``forget``: what a person settles, and what must go."""
+
+import argparse
+import getpass
+import json
+import uuid
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import TypeAlias, get_args
+
+from pydantic import ValidationError
+
+from config import note, settings
+from pipeline.errors import Misuse
+from pipeline.model import Decision, Removal, Verb, explain
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands of this file."""
+    decide = commands.add_parser(
+        "decide",
+        help="a person's decision, which always wins",
+        description="relabel MENTION HEAD=NAME | link MENTION INCIDENT | unlink MENTION INCIDENT | "
+        "accept PROPOSAL | dismiss PROPOSAL | merge PROPOSAL INCIDENT. Goes through the running "
+        "process if there is one. Prints the decision.",
+    )
+    decide.add_argument("verb", choices=get_args(Verb), metavar="VERB")
+    decide.add_argument("subject", metavar="SUBJECT")
+    decide.add_argument("value", nargs="?", default="", metavar="VALUE")
+    decide.add_argument("--by", default=None, metavar="NAME", help="default: your login")
+    decide.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
+    decide.set_defaults(run=run_decide)
+
+    forget = commands.add_parser(
+        "forget",
+        help="erase mentions or authors for good; prints a receipt",
+        description="Erases text, handle, links and labels from the warehouse, its snapshot and "
+        "the local broker, so that the bytes are gone and cannot come back. Counts stay. Prints a "
+        "receipt as JSON.",
+    )
+    forget.add_argument("--mention", action="append", default=[], metavar="ID")
+    forget.add_argument("--author", action="append", default=[], metavar="SOURCE:ID")
+    forget.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
+    forget.set_defaults(run=run_forget)
+
+
+def run_decide(options: argparse.Namespace) -> int:
+    """Puts the decision where the warehouse and the workers find it."""
+    from pipeline.clock import SystemClock
+
+    path = _warehouse(options)
+    try:
+        decision = Decision(
+            id=str(uuid.uuid4()),
+            subject=options.subject,
+            verb=options.verb,
+            value=options.value,
+            by=options.by or getpass.getuser(),
+            at=SystemClock().now(),
+        )
+    except ValidationError as error:
+        raise Misuse(explain(error)) from error
+    running = note.read(note.beside(path))
+    if running is not None:
+        note.call(running, "/api/decisions", json.loads(decision.to_json()))
+    else:
+        _decide_here(path, decision)
+    print(decision.to_json().decode())
+    return 0
+
+
+def _decide_here(path: Path, decision: Decision) -> None:
+    """Into the warehouse now, and onto the topic for the workers of the next ``up``."""
+    from config import wiring
+    from pipeline.brokers.local import LocalBroker
+    from pipeline.ports import Rows
+    from pipeline.topics import DECISIONS
+
+    with closing(wiring.warehouse(path)) as warehouse:
+        broker_path = settings.broker_beside(path)
+        if broker_path.exists():
+            with closing(LocalBroker(broker_path)) as broker:
+                producer = broker.producer()
+                producer.send(DECISIONS, decision.key, decision.to_json())
+                producer.flush()
+                producer.close()
+        warehouse.write(Rows(decisions=[decision]), decision.at)
+
+
+def run_forget(options: argparse.Namespace) -> int:
+    """Erases and prints the receipt."""
+    from pipeline.clock import SystemClock
+
+    if not options.mention and not options.author:
+        raise Misuse("say what to forget: --mention SOURCE:ID or --author SOURCE:ID")
+    path = _warehouse(options)
+    now = SystemClock().now()
+    try:
+        removals = [
+            Removal(removal=name, kind="erased", at=now, scope=scope)
+            for scope, names in (("mention", options.mention), ("author", options.author))
+            for name in names
+        ]
+    except ValidationError as error:
+        raise Misuse(explain(error)) from error
+    running = note.read(note.beside(path))
+    if running is not None:
+        asked = {"removals": [json.loads(removal.to_json()) for removal in removals]}
+        receipt = note.call(running, "/api/forget", asked)
+    else:
+        receipt = _forget_here(path, removals)
+    print(json.dumps(receipt, indent=2, default=str))
+    return 0
+
+
+def _forget_here(path: Path, removals: Sequence[Removal]) -> dict[str, object]:
+    from config import wiring
+    from config.erasing import erase
+    from pipeline.brokers.local import LocalBroker
+    from pipeline.clock import SystemClock
+
+    with ExitStack() as opened:
+        warehouse = opened.enter_context(closing(wiring.warehouse(path)))
+        broker_path = settings.broker_beside(path)
+        broker = None
+        if broker_path.exists():
+            broker = opened.enter_context(closing(LocalBroker(broker_path)))
+        return erase(warehouse, broker, removals, SystemClock())
+
+
+def _warehouse(options: argparse.Namespace) -> Path:
+    """The warehouse that is meant; it has to be there. Raises Misuse."""
+    path: Path = options.warehouse or settings.load(options.config).warehouse.path
+    if not path.exists():
+        raise Misuse(f"there is no warehouse at {path}: name another with --warehouse")
+    return path

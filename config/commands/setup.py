@@ -1,0 +1,120 @@
+"""``init``, ``check`` and ``sources``: the settings, and whether they work."""
+
+import argparse
+import socket
+import sys
+from importlib.resources import files
+from pathlib import Path
+from typing import TypeAlias
+
+from config import settings
+from config.commands.asking import show
+from pipeline.errors import GroundswellError, Misuse
+from pipeline.ports import Table
+
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def register(commands: Commands) -> None:
+    """Adds the commands of this file."""
+    init = commands.add_parser(
+        "init",
+        help="write a commented groundswell.toml to begin with",
+        description="Writes ./groundswell.toml (or the file given by --config) with every "
+        "setting explained. Never overwrites a file.",
+    )
+    init.set_defaults(run=run_init)
+
+    check = commands.add_parser(
+        "check",
+        help="validate the settings and say what to mend",
+        description="Reads the settings, opens every configured source, looks at the warehouse "
+        "and at the page's port. Prints one line each; exit code 1 if something is wrong.",
+    )
+    check.set_defaults(run=run_check)
+
+    sources = commands.add_parser(
+        "sources",
+        help="which sources there are, and what each needs",
+        description="Lists every type of source of posts (social) and of incidents.",
+    )
+    sources.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    sources.set_defaults(run=run_sources)
+
+
+def run_init(options: argparse.Namespace) -> int:
+    """Writes the starter file."""
+    path = options.config or settings.DEFAULT_FILE
+    starter = files("config").joinpath("starter.toml").read_text(encoding="utf-8")
+    try:
+        with Path(path).open("x", encoding="utf-8") as file:
+            file.write(starter)
+    except FileExistsError as error:
+        raise Misuse(
+            f"{path} is there already: remove it, or name another with --config"
+        ) from error
+    except OSError as error:
+        raise Misuse(f"cannot write {path}: {error.strerror}") from error
+    print(path)
+    return 0
+
+
+def run_sources(options: argparse.Namespace) -> int:
+    """Prints the catalogue."""
+    from config import sources
+
+    rows = sources.listing(settings.load(options.config))
+    if options.format != "json":
+        rows = [row | {"needs": ", ".join(row["needs"])} for row in rows]
+    show(Table(list(rows[0]), [tuple(row.values()) for row in rows]), options.format)
+    return 0
+
+
+def run_check(options: argparse.Namespace) -> int:
+    """Prints what is fine and what to mend."""
+    known = settings.load(options.config)
+    print(f"settings: fine, {len(known.track)} tracks")
+    wrong = 0
+    for name, look in (("sources", _sources), ("warehouse", _warehouse), ("page", _page)):
+        try:
+            print(f"{name}: {look(known)}")
+        except GroundswellError as error:
+            wrong += 1
+            print(f"{name}: {error}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _sources(known: settings.Settings) -> str:
+    from config import sources
+    from pipeline.clock import SystemClock
+
+    opened = sources.open_all(known, SystemClock())
+    if not opened:
+        return "none configured: nothing will be heard (see `groundswell sources`)"
+    return "fine, " + ", ".join(source.name for source in opened)
+
+
+def _warehouse(known: settings.Settings) -> str:
+    from config import note
+
+    path = known.warehouse.path
+    running = note.read(note.beside(path))
+    if running is not None:
+        return f"in use by the running process {running.pid} at {running.url}"
+    if not path.exists():
+        return f"{path} will be made"
+    from sinks.duckdb_warehouse import DuckDBWarehouse
+
+    DuckDBWarehouse(path).close()
+    return f"{path} fine"
+
+
+def _page(known: settings.Settings) -> str:
+    from config import note
+    from web.server import bind
+
+    if note.read(note.beside(known.warehouse.path)) is not None:
+        return "served by the running process"
+    listener: socket.socket = bind(known.web.port, known.web.host)
+    listener.close()
+    return f"port {known.web.port} is free"

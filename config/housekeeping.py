@@ -1,0 +1,49 @@
+"""What must be done now and then while everything runs: snapshots and compaction."""
+
+import threading
+import time
+
+from pipeline.brokers.local import LocalBroker
+from pipeline.ports import Clock, Warehouse
+
+COMPACT_SECONDS = 3600.0
+
+
+class Housekeeping:
+    """Refreshes the analysts' snapshot when something changed, and compacts the broker hourly."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        broker: LocalBroker,
+        clock: Clock,
+        *,
+        snapshot_seconds: float,
+        stop: threading.Event,
+    ) -> None:
+        self._warehouse = warehouse
+        self._broker = broker
+        self._clock = clock
+        self._every = snapshot_seconds
+        self._stop = stop
+        self._snapped = -1
+        self._compacted = time.monotonic()
+
+    def turn(self, timeout: float) -> int:  # noqa: ARG002  # it has a rhythm of its own
+        """Waits for the next time and does what is due; 1 if there was anything."""
+        # The first snapshot comes soon, so that `query` has an answer from the beginning.
+        if self._stop.wait(self._every if self._snapped >= 0 else min(2.0, self._every)):
+            return 0
+        done = 0
+        if (revision := self._warehouse.revision()) != self._snapped:
+            self._warehouse.snapshot()
+            self._snapped = revision
+            done = 1
+        if time.monotonic() - self._compacted >= COMPACT_SECONDS:
+            self._broker.compact(self._clock.now())
+            self._compacted = time.monotonic()
+            done = 1
+        return done
+
+    def close(self) -> None:
+        """Nothing to let go of."""

@@ -1,0 +1,117 @@
+"""One replay: files in, a warehouse out, a summary at the end."""
+
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from collectors.incidents.recorded import RecordedIncidents
+from collectors.recorded import Recorded
+from config import wiring
+from config.settings import Settings, broker_beside
+from pipeline.brokers.local import LocalBroker
+from pipeline.clock import ManualClock, SystemClock
+from pipeline.intake import Intake
+from pipeline.ports import Collector
+from pipeline.replay import Merged, Run
+from pipeline.topics import DEADLETTER, TOPICS
+from pipeline.tracks import Matcher
+
+#: A replay reads far faster than it waits; a large batch halves what a post costs.
+BATCH = 2_000
+
+
+def replay(
+    known: Settings,
+    *,
+    files: Sequence[Path],
+    incidents: Sequence[Path],
+    warehouse: Path,
+    speed: float | None,
+    model: Path | None,
+) -> int:
+    """Runs the files through everything and prints the summary; returns the exit code."""
+    clock = ManualClock(datetime.min.replace(tzinfo=UTC))
+    posts = Recorded("replay", files, clock)
+    sources: list[Collector] = [posts, RecordedIncidents("incidents", incidents, clock)]
+    models = wiring.labeller(known, model)
+    with (
+        tempfile.TemporaryDirectory(prefix="groundswell-") as scratch,
+        closing(wiring.warehouse(warehouse)) as store,
+        closing(LocalBroker(Path(scratch) / "replay.broker", clock)) as broker,
+    ):
+        parts = wiring.Pipeline(
+            known, broker=broker, warehouse=store, clock=clock, models=models, settle=0
+        )
+        merged = Merged(sources, clock, SystemClock(), speed)
+        feed = Intake(
+            merged,
+            broker,
+            Matcher(known.track) if known.track else None,
+            clock,
+            mask=known.privacy.mask,
+            keep_unmatched=True,
+            batch=BATCH,
+        )
+        run = Run(
+            feed, parts.worker, parts.store, parts.watch, clock, after_round=broker.discard_consumed
+        )
+        with _progress() as bar:
+            task = bar.add_task("replay", total=len(posts))
+            seconds = run(lambda: bar.update(task, completed=merged.read))
+        dead = _keep_dead_letters(broker, broker_beside(warehouse))
+        totals = store.rows("totals")[0]
+        _say_stages(run, parts)
+        parts.close()
+    mentions, repeats = parts.worker.mentions, parts.worker.repeats
+    print(
+        f"{mentions:,} mentions, {repeats:,} repeats, {totals['linked']:,} linked, "
+        f"{totals['proposed']:,} proposed, {dead:,} dead letters, "
+        f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
+    )
+    return 0
+
+
+def _progress() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        disable=not sys.stderr.isatty(),
+    )
+
+
+def _keep_dead_letters(scratch: LocalBroker, path: Path) -> int:
+    """Moves dead letters to the broker beside the warehouse, where ``deadletter`` finds them."""
+    reader = scratch.reader([DEADLETTER])
+    letters = []
+    while records := reader.poll(1_000, 0):
+        letters.extend(records)
+    reader.close()
+    if letters:
+        with closing(LocalBroker(path)) as kept:
+            kept.ensure(TOPICS)
+            producer = kept.producer()
+            for letter in letters:
+                producer.send(DEADLETTER, letter.key, letter.value)
+            producer.flush()
+            producer.close()
+    return len(letters)
+
+
+def _say_stages(run: Run, parts: wiring.Pipeline) -> None:
+    """The share of each stage, and of each step within the worker, on standard error."""
+    spent = {**run.seconds}
+    steps = parts.enrich.seconds
+    spent["work"] = spent.get("work", 0.0) - sum(steps.values())
+    spent |= steps
+    whole = sum(spent.values()) or 1.0
+    shares = ", ".join(f"{part} {share / whole:.0%}" for part, share in spent.items())
+    print(f"stages: {shares}", file=sys.stderr)

@@ -1,0 +1,149 @@
+"""Settings: ``groundswell.toml``, overridden by ``GROUNDSWELL_…`` variables."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from pipeline.errors import Misuse
+from pipeline.model import explain
+from pipeline.tracks import Track
+
+DEFAULT_FILE = Path("groundswell.toml")
+DEFAULT_WAREHOUSE = Path("groundswell.duckdb")
+
+
+class Section(BaseModel):
+    """A table of the settings file; a key that nobody knows is an error, not a silence."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class WarehouseSettings(Section):
+    """Where the result is kept."""
+
+    path: Path = Field(DEFAULT_WAREHOUSE, description="The DuckDB file.")
+    snapshot_seconds: float = Field(
+        60, ge=1, description="How old the copy for analysts may grow while posts come in."
+    )
+
+
+class BrokerSettings(Section):
+    """Where records travel."""
+
+    path: Path | None = Field(
+        None, description="The local broker's file; default: beside the warehouse, named .broker."
+    )
+
+
+class WebSettings(Section):
+    """Where the page is served: this machine only."""
+
+    host: str = Field("127.0.0.1", pattern=r"^(127\.\d+\.\d+\.\d+|localhost|::1)$")
+    port: int = Field(8420, ge=0, le=65535, description="0 takes a free one.")
+
+
+class PrivacySettings(Section):
+    """What is taken out of texts before they are kept."""
+
+    mask: bool = Field(
+        True, description="Mask phone, card, e-mail and account numbers before the topic."
+    )
+
+
+class ModelSettings(Section):
+    """Which models label posts."""
+
+    dir: Path | None = Field(None, description="A model of your own, laid over the shipped one.")
+
+
+class SourceSettings(BaseModel):
+    """One ``[[source]]`` or ``[[incidents]]``: its type, and what that type asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    type: str = Field(min_length=1)
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The keys beside ``type``, to be checked by the source's own settings."""
+        return dict(self.model_extra or {})
+
+
+class Settings(BaseSettings):
+    """All settings. Every field has a default, so that no file at all is fine."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="GROUNDSWELL_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+    _file: ClassVar[Mapping[str, Any]] = {}
+
+    warehouse: WarehouseSettings = WarehouseSettings()
+    broker: BrokerSettings = BrokerSettings()
+    web: WebSettings = WebSettings()
+    privacy: PrivacySettings = PrivacySettings()
+    models: ModelSettings = ModelSettings()
+    track: Annotated[tuple[Track, ...], Field(description="What to listen for.")] = ()
+    source: Annotated[tuple[SourceSettings, ...], Field(description="Sources of posts.")] = ()
+    incidents: Annotated[
+        tuple[SourceSettings, ...], Field(description="Where incidents come from.")
+    ] = ()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the library's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the caller gives, then the environment, then the file."""
+        return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
+
+    @property
+    def broker_path(self) -> Path:
+        """The local broker's file."""
+        return self.broker.path or broker_beside(self.warehouse.path)
+
+
+def broker_beside(warehouse: Path) -> Path:
+    """The local broker's file for a warehouse that names no other."""
+    return warehouse.with_suffix(".broker")
+
+
+def load(file: Path | None = None) -> Settings:
+    """The settings from ``file``, or from ``./groundswell.toml`` if it is there.
+
+    Raises Misuse naming the file, the setting and what is wrong with it.
+    """
+    path = file or DEFAULT_FILE
+    values: dict[str, Any] = {}
+    if file is not None or path.exists():
+        values = _read(path)
+
+    class FromFile(Settings):
+        _file = values
+
+    try:
+        return FromFile()
+    except ValidationError as error:
+        raise Misuse(f"settings in {path}: {explain(error)}") from error
+    except ValueError as error:  # a GROUNDSWELL_ variable that should be JSON and is not
+        raise Misuse(f"settings from the environment: {error}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misuse(f"cannot read settings from {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misuse(f"{path} is no TOML: {error}") from error

@@ -1,0 +1,100 @@
+"""The catalogue of sources: which types there are, what each needs, and how one is opened."""
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from config.settings import Section, Settings, SourceSettings
+from pipeline.errors import Misuse
+from pipeline.model import explain
+from pipeline.ports import Clock, Collector
+
+
+class RecordedSettings(Section):
+    """Recorded files as a source."""
+
+    paths: tuple[Path, ...] = Field(min_length=1, description="Files of JSON lines, .gz too.")
+    name: str | None = Field(None, description="Its name among the sources.")
+    speed: float | None = Field(
+        None, gt=0, description="N times as fast as it happened; without: as fast as possible."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One type of source: where its class stands, and the settings without which it cannot run."""
+
+    name: str
+    kind: Literal["social", "incident"]
+    place: str  # module:Class
+    settings: type[Section]
+    needs: tuple[str, ...] = ()
+
+    def open(self, given: SourceSettings, position: int, clock: Clock) -> Collector:
+        """The source for one table of the settings. Raises Misuse naming what is wrong with it."""
+        table = "source" if self.kind == "social" else "incidents"
+        try:
+            own = self.settings.model_validate(given.own)
+        except ValidationError as error:
+            raise Misuse(
+                f"[[{table}]] number {position}, type {self.name}: {explain(error)}"
+            ) from error
+        module, _, name = self.place.partition(":")
+        build: Any = getattr(importlib.import_module(module), name)
+        values = own.model_dump()
+        values["name"] = values.get("name") or f"{self.name}-{position}"
+        collector: Collector = build(clock=clock, **values)
+        return collector
+
+
+KINDS = (
+    Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
+    Kind(
+        "recorded",
+        "incident",
+        "collectors.incidents.recorded:RecordedIncidents",
+        RecordedSettings,
+        ("paths",),
+    ),
+)
+
+
+def open_all(known: Settings, clock: Clock) -> list[Collector]:
+    """Every configured source of posts and of incidents. Raises Misuse for an unknown type."""
+    opened = []
+    for kind, tables in (("social", known.source), ("incident", known.incidents)):
+        for position, given in enumerate(tables, 1):
+            opened.append(find(kind, given.type).open(given, position, clock))
+    return opened
+
+
+def find(kind: str, name: str) -> Kind:
+    """The type of that name. Raises Misuse listing the types there are."""
+    of_kind = [known for known in KINDS if known.kind == kind]
+    for known in of_kind:
+        if known.name == name:
+            return known
+    types = ", ".join(sorted(known.name for known in of_kind))
+    raise Misuse(f"no source of type {name!r}; there are: {types}")
+
+
+def listing(known: Settings) -> Sequence[dict[str, Any]]:
+    """What ``groundswell sources`` prints: every type, and whether it is configured."""
+    rows = []
+    for kind in KINDS:
+        tables = known.source if kind.kind == "social" else known.incidents
+        configured = any(table.type == kind.name for table in tables)
+        rows.append(
+            {
+                "name": kind.name,
+                "kind": kind.kind,
+                "configured": configured,
+                "needs": [] if configured else list(kind.needs),
+                "health": "not running" if configured else "not configured",
+            }
+        )
+    return rows

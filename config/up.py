@@ -1,0 +1,207 @@
+"""Everything in one process: the page first, then models, warehouse, broker and the roles."""
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Protocol
+
+from config import note
+from config.settings import Settings
+from pipeline.errors import GiveUp, GroundswellError, TryLater
+from pipeline.model import Decision, Removal
+from pipeline.ports import Clock, Collector, Warehouse
+from pipeline.topics import DECISIONS
+from web.app import create_app
+from web.server import Server, bind
+
+if TYPE_CHECKING:
+    from pipeline.brokers.local import LocalBroker
+    from pipeline.intake import Intake
+
+log = logging.getLogger("groundswell")
+
+#: How long roles may take to end their round before the process leaves without them.
+STOP_SECONDS = 5.0
+#: How long rows may be on their way to the warehouse before an incident is compared once more.
+SETTLE_SECONDS = 5.0
+
+
+class Role(Protocol):
+    """One part of the running process."""
+
+    def turn(self, timeout: float) -> int:
+        """One round."""
+        ...
+
+    def close(self) -> None:
+        """Lets go."""
+        ...
+
+
+class Up:
+    """The whole of Groundswell in this process.
+
+    ``start`` binds the page's port (GiveUp when it is taken) and returns; loading goes on in a
+    thread. ``wait`` returns when ``stop`` is set or a part gave up, and raises its error.
+    """
+
+    def __init__(
+        self, known: Settings, sources: Callable[[], Sequence[Collector]], clock: Clock
+    ) -> None:
+        self._known = known
+        self._sources = sources
+        self._clock = clock
+        self._token = secrets.token_urlsafe(24)
+        self.stop = threading.Event()
+        self._failed: GroundswellError | None = None
+        self._since = clock.now()
+        self._parts = ExitStack()
+        self._threads: list[threading.Thread] = []
+        self._warehouse: Warehouse | None = None
+        self._broker: LocalBroker | None = None
+        self._feeds: dict[str, Intake] = {}
+
+    def start(self) -> str:
+        """Binds the port and begins to load; returns the page's address."""
+        listener = bind(self._known.web.port, self._known.web.host)
+        app = create_app(
+            warehouse=lambda: self._warehouse,
+            decide=self.decide,
+            forget=self.forget,
+            clock=self._clock,
+            token=self._token,
+            status=self.status,
+        )
+        self._server = Server(app, listener)
+        self._server.start()
+        self._thread("load", self._load)
+        return self._server.url
+
+    def wait(self) -> None:
+        """Blocks until told to stop, then closes everything. Raises what made a part give up."""
+        self.stop.wait()
+        self.close()
+        if self._failed is not None:
+            raise self._failed
+
+    def close(self) -> None:
+        """Stops every part within ``STOP_SECONDS`` and lets go of files and port."""
+        self.stop.set()
+        for thread in list(self._threads):
+            thread.join(timeout=STOP_SECONDS)
+        self._server.close()
+        self._parts.close()
+
+    # ---- what the page and the commands ask for ------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """What runs and since when, for the page."""
+        state = "running" if self._warehouse is not None else "starting"
+        sources = [
+            {"name": name, "state": "ended" if feed.done else "listening"}
+            for name, feed in self._feeds.items()
+        ]
+        return {
+            "state": "stopping" if self.stop.is_set() else state,
+            "since": self._since.isoformat(),
+            "sources": sources,
+        }
+
+    def decide(self, decision: Decision) -> None:
+        """Puts a person's decision on its topic. Raises TryLater while everything still loads."""
+        if self._broker is None:
+            raise TryLater("still starting: try again in a few seconds")
+        producer = self._broker.producer()
+        try:
+            producer.send(DECISIONS, decision.key, decision.to_json())
+            producer.flush()
+        finally:
+            producer.close()
+
+    def forget(self, removals: Sequence[Removal]) -> dict[str, Any]:
+        """Erases from warehouse and broker; returns the receipt. Raises TryLater while loading."""
+        from config.erasing import erase
+
+        if self._warehouse is None:
+            raise TryLater("still starting: try again in a few seconds")
+        return erase(self._warehouse, self._broker, removals, self._clock)
+
+    # ---- loading and running -------------------------------------------------------------------
+
+    def _load(self) -> None:
+        """Imports what is slow, opens the files, starts a thread for each role."""
+        from config import wiring
+        from config.housekeeping import Housekeeping
+        from pipeline.brokers.local import LocalBroker
+
+        known, clock = self._known, self._clock
+        warehouse = wiring.warehouse(known.warehouse.path)
+        self._parts.callback(warehouse.close)
+        broker = LocalBroker(known.broker_path)
+        self._parts.callback(broker.close)
+        self._leave_note()
+        parts = wiring.Pipeline(
+            known,
+            broker=broker,
+            warehouse=warehouse,
+            clock=clock,
+            models=wiring.labeller(known),
+            settle=SETTLE_SECONDS,
+        )
+        self._feeds = wiring.feeds(known, self._sources(), broker, clock)
+        self._broker, self._warehouse = broker, warehouse
+        keeper = Housekeeping(
+            warehouse,
+            broker,
+            clock,
+            snapshot_seconds=known.warehouse.snapshot_seconds,
+            stop=self.stop,
+        )
+        roles: dict[str, Role] = {
+            "worker": parts.worker,
+            "store": parts.store,
+            "watch": parts.watch,
+            "housekeeping": keeper,
+            **self._feeds,
+        }
+        for name, role in roles.items():
+            self._run(name, role)
+        log.info("running: %s", ", ".join(roles))
+
+    def _run(self, name: str, role: Role) -> None:
+        from pipeline.roles import run
+
+        def work() -> None:
+            try:
+                run(role, self.stop, self._clock)
+            finally:
+                role.close()
+
+        self._thread(name, work)
+
+    def _thread(self, name: str, work: Callable[[], None]) -> None:
+        def guarded() -> None:
+            try:
+                work()
+            except GroundswellError as error:
+                self._fail(error)
+            except Exception as error:
+                log.exception("%s ended by a fault of its own", name)
+                self._fail(GiveUp(f"{name} ended by a fault of its own: {type(error).__name__}"))
+
+        thread = threading.Thread(target=guarded, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _fail(self, error: GroundswellError) -> None:
+        self._failed = self._failed or error
+        self.stop.set()
+
+    def _leave_note(self) -> None:
+        """Tells ``decide``, ``forget`` and ``query`` where the owner of the warehouse listens."""
+        path = note.beside(self._known.warehouse.path)
+        note.write(path, note.Note(os.getpid(), self._server.url, self._token))
+        self._parts.callback(path.unlink, missing_ok=True)

@@ -1,0 +1,105 @@
+"""Puts the parts together: which adapter stands behind which port."""
+
+import logging
+from collections.abc import Sequence
+from importlib.resources import files
+from pathlib import Path
+from threading import Event
+
+from collectors.incidents.recorded import RecordedIncidents
+from config.settings import Settings
+from pipeline.clock import SystemClock
+from pipeline.enrich import Enricher
+from pipeline.incidents import Book
+from pipeline.indexes.memory import MemoryRepeatIndex
+from pipeline.intake import Intake
+from pipeline.model import Incident
+from pipeline.ports import Broker, Clock, Collector, Unreadable, Warehouse
+from pipeline.steps.aliases import Aliases
+from pipeline.steps.labels import Labeller
+from pipeline.steps.links import Linker
+from pipeline.store import Store
+from pipeline.topics import TOPICS
+from pipeline.tracks import Matcher
+from pipeline.watch import Watch
+from pipeline.worker import Worker
+from sinks.duckdb_warehouse import DuckDBWarehouse
+
+log = logging.getLogger(__name__)
+
+SHIPPED_MODELS = Path(str(files("config"))) / "models"
+
+
+def labeller(known: Settings, over: Path | None = None) -> Labeller:
+    """The shipped models, with those of the settings and then ``over`` laid over them."""
+    return Labeller.load([d for d in (SHIPPED_MODELS, known.models.dir, over) if d is not None])
+
+
+def enricher(known: Settings, book: Book, models: Labeller) -> Enricher:
+    """All steps, with an empty index of repeats in memory."""
+    return Enricher(
+        index=MemoryRepeatIndex(),
+        labeller=models,
+        aliases=Aliases(known.track),
+        linker=Linker(book),
+    )
+
+
+def book_of_files(paths: Sequence[Path]) -> Book:
+    """Incidents as they stood at any time, from files: for mentions that come in any order."""
+    book = Book(as_of=True)
+    for item in RecordedIncidents("incidents", paths, SystemClock()).items(None, Event()):
+        if isinstance(item.value, Incident):
+            book.put(item.value)
+        elif isinstance(item.value, Unreadable):
+            log.warning("%s: %s", item.value.origin, item.value.reason)
+    return book
+
+
+def warehouse(path: Path) -> Warehouse:
+    """The warehouse at ``path``, made if it is not there."""
+    return DuckDBWarehouse(path)
+
+
+class Pipeline:
+    """Worker, store and watch over one broker and one warehouse: what every local run shares."""
+
+    def __init__(
+        self,
+        known: Settings,
+        *,
+        broker: Broker,
+        warehouse: Warehouse,
+        clock: Clock,
+        models: Labeller,
+        settle: float,
+    ) -> None:
+        broker.ensure(TOPICS)
+        self.enrich = enricher(known, working := Book(), models)
+        self.worker = Worker(broker, self.enrich, working, clock, restore=self.enrich.restore)
+        self.store = Store(broker, warehouse, clock)
+        self.watch = Watch(
+            broker,
+            warehouse,
+            Linker(watching := Book()),
+            watching,
+            clock,
+            tracks=known.track,
+            settle=settle,
+        )
+
+    def close(self) -> None:
+        """Closes the roles; broker and warehouse belong to the caller."""
+        for role in (self.worker, self.watch, self.store):
+            role.close()
+
+
+def feeds(
+    known: Settings, sources: Sequence[Collector], broker: Broker, clock: Clock
+) -> dict[str, Intake]:
+    """One intake for each source, by the source's name."""
+    matcher = Matcher(known.track) if known.track else None
+    return {
+        source.name: Intake(source, broker, matcher, clock, mask=known.privacy.mask)
+        for source in sources
+    }
