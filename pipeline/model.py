@@ -231,43 +231,41 @@ class Incident(Word):
     components: tuple[Component, ...] = ()
     regions: Words = ()
     updates: tuple[Update, ...] = ()
-    started_at: Instant
+    started_at: Instant = UNKNOWN
     resolved_at: Instant | None = None
     url: str | None = None
     tracks: Words = ()
     history: tuple[StatusAt, ...] = ()
     version: int = Field(default=0, ge=0)
-    at: Instant
+    at: Instant = UNKNOWN
     official_id: str | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _derive(cls, data: Any) -> Any:
-        """Fills ``started_at``, ``history`` and ``at`` from what else is given."""
-        if not isinstance(data, dict):
+        """A record without a history gets the one that the rest of it implies."""
+        if not isinstance(data, dict) or data.get("history"):
             return data
-        full = {k: v for k, v in data.items() if v is not None}
-        if not full.get("history"):
-            full["history"] = _history_of(full)
-        moments = [h["at"] for h in full["history"] if isinstance(h, dict) and "at" in h]
-        if "started_at" not in full and (moments or "at" in full):
-            full["started_at"] = moments[0] if moments else full["at"]
-        if "at" not in full and "started_at" in full:
-            full["at"] = moments[-1] if moments else full["started_at"]
-        return full
+        return data | {"history": _history_of(data)}
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        """History and updates stand oldest first; the version defaults to ``at``."""
+    def _complete(self) -> Self:
+        """History and updates stand oldest first, the history ends in the status, times are set."""
         history = tuple(sorted(self.history, key=lambda h: h.at))
-        if history and history[-1].status != self.status:
-            now = max(self.at, history[-1].at)
+        if not history:
+            raise ValueError("wants started_at, at, or a history")
+        if history[-1].status != self.status:
+            now = history[-1].at if self.at == UNKNOWN else max(self.at, history[-1].at)
             history = (*history, StatusAt(at=now, status=self.status))
-        updates = tuple(sorted(self.updates, key=lambda u: u.display_at))
-        object.__setattr__(self, "history", history)
-        object.__setattr__(self, "updates", updates)
-        if not self.version:
-            object.__setattr__(self, "version", to_ms(self.at))
+        derived: dict[str, Any] = {
+            "history": history,
+            "updates": tuple(sorted(self.updates, key=lambda u: u.display_at)),
+            "started_at": history[0].at if self.started_at == UNKNOWN else self.started_at,
+            "at": history[-1].at if self.at == UNKNOWN else self.at,
+        }
+        derived["version"] = self.version or to_ms(derived["at"])
+        for name, value in derived.items():
+            object.__setattr__(self, name, value)
         return self
 
     @property

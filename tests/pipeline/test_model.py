@@ -1,0 +1,201 @@
+"""The words: what they accept, what they derive, and what they say when something is wrong."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import SetAside
+from pipeline.model import (
+    WORDS,
+    Decision,
+    Incident,
+    Mention,
+    Removal,
+    check,
+    from_ms,
+    in_utc,
+    load,
+    read,
+    read_post,
+    sound,
+    to_ms,
+)
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+POST = {"source": "x", "external_id": "1", "text": "the shop is down", "said_at": NOON.isoformat()}
+
+
+def test_a_mention_needs_four_fields_and_says_which_is_missing() -> None:
+    """The reason names every missing field and shows nothing of the record."""
+    for field in POST:
+        rest = {k: v for k, v in POST.items() if k != field}
+        with pytest.raises(SetAside, match=field) as caught:
+            read(Mention, json.dumps(rest))
+        assert "shop" not in str(caught.value)
+
+
+def test_times_default_to_when_it_was_said() -> None:
+    """Without event_at and seen_at, both are said_at."""
+    mention = check(Mention, POST)
+    assert mention.event_at == mention.seen_at == mention.said_at == NOON
+
+
+def test_a_time_without_zone_is_utc_and_others_are_turned() -> None:
+    """All times are UTC inside."""
+    assert check(Mention, POST | {"said_at": "2026-03-02T12:00:00"}).said_at == NOON
+    assert check(Mention, POST | {"said_at": "2026-03-02T14:00:00+02:00"}).said_at == NOON
+
+
+def test_null_means_absent_and_unknown_fields_are_ignored() -> None:
+    """Platforms send null where they have nothing, and fields that we do not know."""
+    record = POST | {"hashtags": None, "engagement": None, "author": None, "colour": "red"}
+    mention = read(Mention, json.dumps(record))
+    assert mention.hashtags == ()
+    assert mention.author.id is None
+
+
+def test_ids_may_be_numbers() -> None:
+    """An id given as a number is the same id."""
+    assert check(Mention, POST | {"external_id": 17}).id == "x:17"
+
+
+def test_a_word_survives_its_own_json() -> None:
+    """What is written is read back as the same word."""
+    mention = check(Mention, POST | {"author": {"id": 5, "handle": "kim"}, "version": 3})
+    assert read(Mention, mention.to_json()) == mention
+
+
+def test_lone_surrogates_and_nul_become_replacement_characters() -> None:
+    """Real platforms send both; no store can hold them."""
+    text = '{"source":"x","external_id":"1","said_at":"2026-03-02","text":"a\\ud83db\\u0000c"}'
+    assert read(Mention, text).text == "a\ufffdb\ufffdc"
+
+
+def test_a_surrogate_pair_is_one_character() -> None:
+    """Only lone surrogates are lost."""
+    assert load('{"a":"\\ud83d\\ude00\\ud800"}') == {"a": "\U0001f600\ufffd"}
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[1]", b'"text"', b"NaN", b"\xff\xfe", b"{}" * 2])
+def test_what_is_no_object_is_set_aside(data: bytes) -> None:
+    """No JSON, or no object: a reason, never another error."""
+    with pytest.raises(SetAside):
+        read(Mention, data)
+
+
+def test_deep_nesting_is_set_aside() -> None:
+    """A bomb of brackets is refused, not crashed upon."""
+    with pytest.raises(SetAside):
+        read(Mention, b"[" * 200_000)
+
+
+def test_a_text_over_a_mebibyte_is_set_aside() -> None:
+    """1 MiB is kept whole, one byte more is refused with the limit named."""
+    assert len(check(Mention, POST | {"text": "a" * 1_048_576}).text) == 1_048_576
+    with pytest.raises(SetAside, match="1,048,576"):
+        check(Mention, POST | {"text": "a" * 1_048_577})
+    with pytest.raises(SetAside, match="1,048,576"):
+        check(Mention, POST | {"text": "\u00e4" * 600_000})
+
+
+def test_who_is_a_witness() -> None:
+    """An author stands for all own posts; an unknown author for this post; unknown reposts not."""
+    assert check(Mention, POST | {"author": {"id": "7"}}).witness == "x:7"
+    assert check(Mention, POST).witness == "x:1"
+    assert check(Mention, POST | {"kind": "repost"}).witness is None
+
+
+def test_a_line_is_the_word_that_its_fields_name() -> None:
+    """Mentions, removals and decisions stand in one file."""
+    at = NOON.isoformat()
+    assert isinstance(read_post(json.dumps(POST)), Mention)
+    removal = {"removal": "x:1", "kind": "erased", "at": at}
+    assert isinstance(read_post(json.dumps(removal)), Removal)
+    decision = {"id": "d", "subject": "x:1", "verb": "unlink", "value": "s:1", "by": "k", "at": at}
+    assert isinstance(read_post(json.dumps(decision)), Decision)
+
+
+@pytest.mark.parametrize(
+    ("verb", "value"), [("relabel", "report"), ("relabel", "mood=bad"), ("link", ""), ("merge", "")]
+)
+def test_a_decision_without_a_fitting_value_is_refused(verb: str, value: str) -> None:
+    """A decision that nobody could carry out is no decision."""
+    record = {"id": "d", "subject": "x:1", "verb": verb, "value": value, "by": "k", "at": NOON}
+    with pytest.raises(SetAside, match="wants"):
+        check(Decision, record)
+
+
+def incident(**fields: object) -> Incident:
+    """An incident of an invented service."""
+    return check(Incident, {"id": "status:1", "title": "Login fails", **fields})
+
+
+def test_an_incident_without_history_gets_it_from_its_updates() -> None:
+    """Statuspage tells the history in its updates."""
+    updates = [
+        {"status": "resolved", "display_at": NOON + timedelta(hours=1)},
+        {"status": "investigating", "display_at": NOON},
+    ]
+    told = incident(status="resolved", updates=updates)
+    assert [step.status for step in told.history] == ["investigating", "resolved"]
+    assert told.opened_at == NOON
+    assert told.started_at == NOON
+    assert told.at == NOON + timedelta(hours=1)
+
+
+def test_an_incident_with_a_start_and_an_end_only_was_investigated_between() -> None:
+    """The least that a tool can say still gives a life."""
+    told = incident(status="resolved", started_at=NOON, resolved_at=NOON + timedelta(hours=1))
+    assert told.status_at(NOON - timedelta(seconds=1)) is None
+    assert told.status_at(NOON + timedelta(minutes=5)) == "investigating"
+    assert told.status_at(NOON + timedelta(hours=2)) == "resolved"
+
+
+def test_an_incident_as_it_was_known_at_a_time() -> None:
+    """Nobody learns the end at the beginning."""
+    later = NOON + timedelta(minutes=30)
+    told = incident(
+        status="resolved",
+        started_at=NOON,
+        resolved_at=NOON + timedelta(hours=1),
+        updates=[
+            {"status": "investigating", "body": "we look", "display_at": NOON},
+            {"status": "resolved", "body": "done", "display_at": NOON + timedelta(hours=1)},
+        ],
+    )
+    known = told.at_time(later)
+    assert known is not None
+    assert known.status == "investigating"
+    assert known.resolved_at is None
+    assert [update.body for update in known.updates] == ["we look"]
+    assert told.at_time(NOON - timedelta(minutes=1)) is None
+
+
+def test_an_incident_id_names_its_provider() -> None:
+    """Ids of two tools must not meet."""
+    with pytest.raises(SetAside, match="id"):
+        check(Incident, {"id": "17", "title": "t", "status": "resolved", "started_at": NOON})
+
+
+@given(st.text(st.characters(codec=None), max_size=50))
+def test_sound_text_can_be_encoded_and_is_stable(text: str) -> None:
+    """Whatever Python can hold becomes something UTF-8 can hold, once and for all."""
+    clean = sound(text)
+    assert clean.encode().decode() == clean
+    assert sound(clean) == clean
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_milliseconds_there_and_back(at: datetime) -> None:
+    """A time keeps its millisecond."""
+    assert abs(from_ms(to_ms(at)) - at) <= timedelta(milliseconds=1)
+    assert in_utc(at) == at
+
+
+def test_every_word_has_a_schema_with_its_fields() -> None:
+    """The schema names what the word has."""
+    for word in WORDS.values():
+        assert set(word.model_json_schema()["properties"]) == set(word.model_fields)
