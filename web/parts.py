@@ -1,0 +1,245 @@
+"""The parts a page is made of: each is one read of the warehouse, made ready for JSON.
+
+A part is named by values, so that every tab asking for the same one shares one read and one
+encoding. Foreign text leaves here in its shown form (``web.text``); ids and times stay as they are.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from web.text import line, shown, web_url
+
+if TYPE_CHECKING:
+    from pipeline.ports import Row, Warehouse
+
+#: Rows of the feed; more than a person can look through, few enough to send whole.
+FEED_ROWS = 200
+#: Posts of an incident that are shown before "show more", and at most.
+INCIDENT_ROWS, MOST_ROWS = 100, 1_000
+#: How far back the chart of the feed goes, and how far one of an incident goes at most.
+CHART_MINUTES, MOST_MINUTES = 60, 24 * 60
+#: A longer filter or id is nobody's honest question.
+MOST_CHARACTERS = 500
+
+Doc = dict[str, Any]
+# Ids and addresses are handed back to us or followed, so they must not be changed.
+_AS_IT_IS = frozenset({"id", "repeat_of", "repeat_group", "incident_id", "official_id"})
+# Columns that hold JSON as text; in all others a brace is what somebody wrote.
+_JSON = frozenset(
+    {"evidence", "updates", "history", "components", "regions", "labels", "links", "tracks"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which feedback is asked for; None asks for all."""
+
+    source: str | None = None
+    track: str | None = None
+    intent: str | None = None
+    linked: bool | None = None
+
+    @classmethod
+    def of(cls, query: Mapping[str, str]) -> "Filters":
+        """The filters in an address's query. Raises ValueError on a value that cannot be."""
+        given = {name: query.get(name) or None for name in ("source", "track", "intent")}
+        for name, value in given.items():
+            if value is not None and len(value) > MOST_CHARACTERS:
+                raise ValueError(f"{name} is too long")
+        linked = query.get("linked", "")
+        if linked not in {"", "yes", "no"}:
+            raise ValueError("linked is yes or no")
+        return cls(**given, linked=(linked == "yes") if linked else None)
+
+    def values(self) -> dict[str, Any]:
+        """The filters as the values of a named query."""
+        return {
+            "source": self.source,
+            "track": self.track,
+            "intent": self.intent,
+            "linked": self.linked,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing a page follows: its name (also the event's), and what of it."""
+
+    name: str
+    filters: Filters = Filters()
+    id: str = ""
+    limit: int = 0
+
+
+def posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[Doc]:
+    """The newest feedback, newest arrival first."""
+    limit = part.limit or FEED_ROWS
+    rows = warehouse.rows("newest_feedback", **part.filters.values(), after=0, limit=limit)
+    return [post_doc(row) for row in rows]
+
+
+def counts(warehouse: "Warehouse", part: Part, now: datetime) -> Doc:
+    """Mentions, reports and witnesses of each of the last minutes, gaps filled with 0.
+
+    The hour ends now; where the newest post is older than an hour or ahead of the clock (a replay
+    of the past, say), it ends there.
+    """
+    newest = warehouse.rows("newest_feedback", **part.filters.values(), after=0, limit=50)
+    moments = [_utc(row["event_at"]) for row in newest]
+    last = max(moments, default=now)
+    if now - timedelta(minutes=CHART_MINUTES) <= last <= now:
+        last = now
+    end = last.replace(second=0, microsecond=0)
+    start = end - timedelta(minutes=CHART_MINUTES - 1)
+    rows = warehouse.rows(
+        "counts_per_minute",
+        **part.filters.values(),
+        from_at=start,
+        to_at=end + timedelta(minutes=1),
+    )
+    return _series(rows, start, CHART_MINUTES, ("mentions", "reports", "witnesses"))
+
+
+def incidents(warehouse: "Warehouse", _part: Part, _now: datetime) -> list[Doc]:
+    """All incidents: proposed first, then open ones, then closed ones, the newest first in each."""
+    docs = [incident_doc(row) for row in warehouse.rows("incident_list")]
+    return sorted(docs, key=lambda doc: (doc["rank"], -doc["opened_at"].timestamp()))
+
+
+def incident(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
+    """One incident with its updates and its posts per minute. None when there is none."""
+    rows = warehouse.rows("incident", id=part.id)
+    if not rows:
+        return None
+    doc = incident_doc(rows[0])
+    found = warehouse.rows("incident_timeline", id=part.id)
+    doc["timeline"] = _timeline(found)
+    return doc
+
+
+def incident_posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[Doc]:
+    """An incident's posts with the reasons for each link."""
+    limit = min(part.limit or INCIDENT_ROWS, MOST_ROWS)
+    rows = warehouse.rows("incident_posts", id=part.id, limit=limit, offset=0)
+    return [post_doc(row) for row in rows]
+
+
+def post(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
+    """One post with everything known of it, its text uncut. None when there is none."""
+    rows = warehouse.rows("mention", id=part.id)
+    return post_doc(rows[0], limit=None) if rows else None
+
+
+def menus(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
+    """What the filters offer: the sources, tracks and intents that have feedback."""
+    found: dict[str, list[str]] = {"source": [], "track": [], "intent": []}
+    for row in warehouse.rows("sources_and_tracks"):
+        if row["kind"] in found:
+            found[row["kind"]].append(row["name"])
+    return dict(found)
+
+
+def gaps(warehouse: "Warehouse", _part: Part, _now: datetime) -> list[Doc]:
+    """The sources that are not being read now, since when and why."""
+    rows = warehouse.rows("coverage_now")
+    return [_doc(row) for row in rows if row.get("is_gap")]
+
+
+def totals(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
+    """How much the warehouse holds."""
+    rows = warehouse.rows("totals")
+    return _doc(rows[0]) if rows else {}
+
+
+Read = Callable[["Warehouse", Part, datetime], Any]
+#: Every part by name.
+PARTS: dict[str, Read] = {
+    read.__name__: read
+    for read in (posts, counts, incidents, incident, incident_posts, post, menus, gaps, totals)
+}
+
+
+def read(warehouse: "Warehouse", part: Part, now: datetime) -> Any:
+    """What the part holds at present. May block for seconds. Raises TryLater."""
+    return PARTS[part.name](warehouse, part, now)
+
+
+def post_doc(row: "Row", limit: int | None = 1_000) -> Doc:
+    """A mention's row as the page shows it; ``is_cut`` tells that the text goes on."""
+    doc = _doc(row)
+    text = row.get("text") or ""
+    doc["text"] = shown(text, limit)
+    doc["is_cut"] = limit is not None and len(text) > limit and doc["text"].endswith("…")
+    doc["url"] = web_url(row.get("url"))
+    return doc
+
+
+def incident_doc(row: "Row") -> Doc:
+    """An incident's row as the page shows it; ``rank`` sorts proposed, open, closed."""
+    doc = _doc(row)
+    doc["id"] = row["incident_id"]
+    doc["url"] = web_url(row.get("url"))
+    is_closed = row["status"] in {"resolved", "postmortem", "dismissed"} or bool(
+        row.get("is_proposed") and row.get("official_id")
+    )
+    doc["rank"] = 2 if is_closed else 0 if row["status"] == "proposed" else 1
+    return doc
+
+
+def _doc(row: "Row") -> Doc:
+    """The row with its text shown safely; ``text`` itself is left to ``post_doc``."""
+    doc: Doc = {}
+    for name, value in row.items():
+        if name in _AS_IT_IS:
+            doc[name] = value
+        elif name in _JSON and isinstance(value, str):
+            doc[name] = _plain(json.loads(value))
+        elif name != "text":
+            doc[name] = _plain(value)
+    return doc
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, str):
+        return line(value, MOST_CHARACTERS)
+    if isinstance(value, datetime):
+        return _utc(value)
+    if isinstance(value, dict):
+        return {line(str(name)): _nested(str(name), item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _nested(name: str, value: Any) -> Any:
+    """Inside JSON: ids as they are, an update's body with its line breaks."""
+    if isinstance(value, str) and name in {"id", "incident", "incident_id"}:
+        return value
+    return shown(value, 4_000) if isinstance(value, str) and name == "body" else _plain(value)
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _series(rows: "list[Row]", start: datetime, minutes: int, names: tuple[str, ...]) -> Doc:
+    """Rows by minute as one list per column, as charts want them; times in s since 1970."""
+    known = {_utc(row["minute"]): row for row in rows}
+    moments = [start + timedelta(minutes=n) for n in range(minutes)]
+    doc: Doc = {"minute": [int(moment.timestamp()) for moment in moments]}
+    for name in names:
+        doc[name] = [int(known[m].get(name) or 0) if m in known else 0 for m in moments]
+    return doc
+
+
+def _timeline(rows: "list[Row]") -> Doc:
+    moments = [_utc(row["minute"]) for row in rows]
+    if not moments:
+        return {"minute": [], "mentions": [], "reports": []}
+    last = max(moments)
+    start = max(min(moments), last - timedelta(minutes=MOST_MINUTES))
+    minutes = int((last - start).total_seconds() // 60) + 1
+    return _series(rows, start, minutes, ("mentions", "reports"))

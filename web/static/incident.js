@@ -1,0 +1,185 @@
+// One incident: what is known, the official word, its posts with reasons, and a person's decisions.
+import { $, button, decide, el, follow, foreignLink, keyed, lead, ownLink, pageId, say, span, takeRows, when } from "./page.js";
+import { badge, percent, pill, postRow, reasons } from "./parts.js";
+import { minuteChart } from "./chart.js";
+
+const CLOSED = new Set(["resolved", "postmortem", "dismissed"]);
+const posts = new Map();
+const pending = new Map(); // post id → what is on its way
+let incident;
+let limit = 100;
+let stream;
+
+const chart = minuteChart({ host: $("chart"), table: $("chart-table"), toggle: $("as-table"), readout: $("readout"), what: "Its posts per minute" });
+
+// ---- what is known ------------------------------------------------------------------------------
+
+function fact(name, ...value) {
+  return el("div", {}, el("dt", {}, name), el("dd", {}, ...value));
+}
+
+function comparison() {
+  const { first_report_at: first, opened_at: opened, lead_seconds: ahead } = incident;
+  if (ahead !== null && ahead !== undefined) return lead(ahead);
+  if (!first || incident.is_proposed) return "–";
+  const seconds = (Date.parse(opened) - Date.parse(first)) / 1000;
+  return seconds > 0 ? `first report ${span(seconds)} before the opening` : `first report ${span(seconds)} after the opening`;
+}
+
+function names(list) {
+  return (list ?? []).map((item) => (typeof item === "string" ? item : item.name)).filter(Boolean).join(", ");
+}
+
+function showHead() {
+  document.title = `${incident.title} · Groundswell`;
+  $("title").textContent = incident.title;
+  $("pills").replaceChildren(...[pill(incident.status),
+    badge(incident.is_proposed ? "ours" : "theirs", incident.is_proposed ? "proposed by us" : "official"),
+    incident.impact && incident.impact !== "none" ? badge("severity", `impact ${incident.impact}`) : null].filter(Boolean));
+  const about = incident.is_proposed
+    ? [incident.official_id ? "Proposed from what people wrote; now part of " : "Proposed from what people wrote. Nobody official has said so."]
+    : ["Opened by its owner."];
+  if (incident.is_proposed && incident.official_id) {
+    about.push(ownLink("incidents", incident.official_id, {}, incident.official_title ?? "the official incident"), ".");
+  }
+  $("about").replaceChildren(...about);
+  $("facts").replaceChildren(...[
+    fact("Witnesses", el("b", {}, String(incident.witnesses ?? 0))),
+    fact("Posts", el("b", {}, String(incident.mentions ?? 0))),
+    fact("First report", when(incident.first_report_at)),
+    fact(incident.is_proposed ? "Proposed" : "Officially opened", when(incident.opened_at)),
+    fact("Crowd against official", el("b", {}, comparison())),
+    incident.resolved_at ? fact("Ended", when(incident.resolved_at)) : fact("Began", when(incident.started_at)),
+    names(incident.tracks) || incident.track ? fact("Track", names(incident.tracks) || incident.track) : null,
+    names(incident.components) ? fact("Components", names(incident.components)) : null,
+    names(incident.regions) ? fact("Regions", names(incident.regions)) : null,
+  ].filter(Boolean));
+}
+
+function showOfficial() {
+  const updates = incident.is_proposed ? [] : [...(incident.updates ?? [])].reverse();
+  $("updates").replaceChildren(...updates.map((update) => el("li", {},
+    el("p", { class: "meta" }, when(update.display_at), update.status ? pill(update.status) : null),
+    el("p", { class: "text", dir: "auto" }, update.body || "(no words)"))));
+  $("no-word").hidden = updates.length > 0;
+  $("no-word").textContent = incident.is_proposed ? "No official word: this incident is our proposal." : "The owner has published no update.";
+  const link = incident.is_proposed ? null : foreignLink(incident.url, "official page ↗");
+  $("official-link").replaceChildren(...(link ? [link] : []));
+}
+
+function showIncident({ all }) {
+  incident = all;
+  $("incident").hidden = !incident;
+  $("empty").hidden = Boolean(incident);
+  if (!incident) {
+    $("empty").textContent = "No incident has this id (yet).";
+    return;
+  }
+  showHead();
+  showOfficial();
+  const opened = Date.parse(incident.is_proposed ? incident.official_opened_at : incident.opened_at) / 1000;
+  chart.show(incident.timeline, Number.isFinite(opened) ? opened : null);
+  $("actions").hidden = !incident.is_proposed || CLOSED.has(incident.status) || Boolean(incident.official_id);
+  $("accept").hidden = incident.status !== "proposed";
+}
+
+// ---- decisions on a proposal --------------------------------------------------------------------
+
+async function settle(verb, words, value) {
+  if (await decide(pageId, verb, value)) say(words);
+}
+$("accept").addEventListener("click", () => settle("accept", "Accepted. The page follows in a moment."));
+$("dismiss").addEventListener("click", () => settle("dismiss", "Dismissed. It takes no more posts."));
+$("merge-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  settle("merge", "Merged. Its posts move to the official incident.", $("merge-into").value);
+});
+
+function showChoices({ all }) {
+  const select = $("merge-into");
+  const chosen = select.value;
+  const official = all.filter((other) => !other.is_proposed && other.id !== pageId);
+  select.replaceChildren(...official.map((other) => el("option", { value: other.id }, `${other.title} (${other.status})`)));
+  if (official.some((other) => other.id === chosen)) select.value = chosen;
+  $("merge-form").hidden = official.length === 0;
+}
+
+// ---- posts with reasons -------------------------------------------------------------------------
+
+function linkWords(post) {
+  if (post.link_by === "person") return post.link_state === "unlinked" ? "unlinked by a person" : "linked by a person";
+  const late = post.link_by === "late" ? ", found late" : "";
+  return `${post.link_state === "suggested" ? "suggested" : "linked"} ${percent(post.link_p)}${late}`;
+}
+
+async function judge(post, verb) {
+  const row = [...$("posts").children].find((node) => node.dataset.id === post.id);
+  const next = row?.nextElementSibling ?? row?.previousElementSibling;
+  pending.set(post.id, verb === "link" ? "linking…" : "unlinking…");
+  showPending(post.id);
+  if (!(await decide(post.id, verb, pageId))) {
+    pending.delete(post.id);
+    showPending(post.id);
+    return;
+  }
+  if (verb === "unlink") {
+    (next?.querySelector("button") ?? $("posts-title")).focus();
+    say("Unlinked.", "Undo", () => decide(post.id, "link", pageId));
+  } else {
+    say("Linked: your word stands over the machine's.");
+  }
+  // Should nothing change within this time, the buttons are given back.
+  setTimeout(() => {
+    pending.delete(post.id);
+    showPending(post.id);
+  }, 15_000);
+}
+
+function showPending(id) {
+  const row = [...$("posts").children].find((node) => node.dataset.id === id);
+  if (!row) return;
+  const words = pending.get(id);
+  row.querySelector(".pending").textContent = words ?? "";
+  for (const node of row.querySelectorAll("button")) node.setAttribute("aria-disabled", String(Boolean(words)));
+}
+
+function judged(post, old) {
+  pending.delete(post.id);
+  const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.verb : null;
+  const act = (verb, words, label) => button(words, () => {
+    if (!pending.has(post.id)) judge(post, verb);
+  }, { "aria-label": `${label} by ${post.handle || "an unknown author"}`, "data-verb": verb });
+  const isSettled = post.link_by === "person";
+  const bar = el("div", { class: "judge" },
+    badge(`state ${post.link_state}`, linkWords(post)),
+    isSettled ? null : act("link", post.link_state === "suggested" ? "Link" : "Confirm link", "link the post"),
+    act("unlink", post.link_state === "suggested" ? "Not this one" : "Unlink", "unlink the post"),
+    el("span", { class: "pending dim", role: "status" }));
+  const { incident_id: _, ...rest } = post;
+  const row = postRow(rest, reasons(post.evidence), bar);
+  if (focused) setTimeout(() => (row.querySelector(`[data-verb=${focused}]`) ?? row.querySelector("button"))?.focus());
+  return row;
+}
+
+function showPosts(message) {
+  takeRows(posts, message);
+  const rows = [...posts.values()].filter((post) => post.link_state !== "unlinked");
+  rows.sort((a, b) => (a.event_at < b.event_at ? 1 : -1));
+  keyed($("posts"), rows, judged);
+  $("no-posts").hidden = rows.length > 0;
+  $("no-posts").textContent = "No post is linked to it.";
+  $("posts-count").textContent = rows.length ? `newest ${rows.length}` : "";
+  $("more").hidden = posts.size < limit || limit >= 1000;
+}
+
+$("more").addEventListener("click", () => {
+  limit = Math.min(limit * 3, 1000);
+  stream.close();
+  open();
+});
+
+function open() {
+  const query = new URLSearchParams({ view: "incident", id: pageId, limit });
+  stream = follow(query, { incident: showIncident, incident_posts: showPosts, incidents: showChoices });
+}
+open();
