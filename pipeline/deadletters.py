@@ -9,12 +9,13 @@ from hashlib import blake2b
 from typing import Any
 
 from pipeline import topics
-from pipeline.errors import SetAside, TryLater
+from pipeline.errors import SetAside
 from pipeline.model import DeadLetter, load, read
 from pipeline.ports import Broker, Record
+from pipeline.reading import batches
 
-# More than any record we write ourselves; what is larger is cut, or it would be refused again.
-MAX_DATA_BYTES = 2 * 1024 * 1024
+#: What is larger is cut, so that with base64 and its frame it fits a Kafka message of 1 MB.
+MAX_DATA_BYTES = 700_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +98,12 @@ def _waiting(broker: Broker) -> dict[str, DeadLetter]:
     found: dict[str, DeadLetter] = {}
     reader = broker.reader([topics.DEADLETTER])
     try:
-        while True:
-            records = reader.poll(500, 0 if reader.caught_up() else 2.0)
-            if not records and not reader.caught_up():
-                raise TryLater("the dead letters could not be read to their end")
-            if not records:
-                return found
+        for records in batches(reader, 500):
             for record in records:
                 found.pop(record.key, None)
                 if record.value is not None:
                     found[record.key] = read(DeadLetter, record.value)
+        return found
     finally:
         reader.close()
 

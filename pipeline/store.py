@@ -1,0 +1,130 @@
+"""The store: what the topics carry, into the warehouse."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+from pipeline import deadletters, topics
+from pipeline.errors import SetAside, TryLater
+from pipeline.model import (
+    Coverage,
+    Decision,
+    Feedback,
+    Incident,
+    LateLink,
+    Removal,
+    Word,
+    check,
+    load,
+    read,
+)
+from pipeline.ports import Broker, Clock, Record, Rows, Warehouse
+
+log = logging.getLogger(__name__)
+
+STAGE = "store"
+KIND_OF: dict[str, type[Word]] = {
+    topics.LINKS: LateLink,
+    topics.INCIDENTS: Incident,
+    topics.DECISIONS: Decision,
+    topics.COVERAGE: Coverage,
+}
+
+
+class Store:
+    """Polls the five topics of results, writes each batch in one transaction, then commits.
+
+    A role (see ``roles``). A batch that is written again after a crash changes nothing: that is
+    the warehouse's contract. Ids whose text was erased get tombstones on ``mentions`` and
+    ``feedback`` before the commit. ``totals`` counts records by kind, and dead ones.
+    """
+
+    def __init__(
+        self, broker: Broker, warehouse: Warehouse, clock: Clock, *, batch: int = 2_000
+    ) -> None:
+        self._broker = broker
+        self._warehouse = warehouse
+        self._clock = clock
+        self._batch = batch
+        self._consumer = broker.consumer("store", [topics.FEEDBACK, *KIND_OF])
+        self._producer = broker.producer()
+        self.totals: Counter[str] = Counter()
+
+    def turn(self, timeout: float) -> int:
+        """One batch from poll to commit; the number of records polled."""
+        try:
+            records = self._consumer.poll(self._batch, timeout)
+            if records:
+                self._handle(records)
+        except TryLater:
+            self._consumer.rewind()
+            self._producer.close()
+            self._producer = self._broker.producer()
+            raise
+        return len(records)
+
+    def close(self) -> None:
+        """Leaves without a commit; the warehouse stays open."""
+        self._producer.close()
+        self._consumer.close()
+
+    def _handle(self, records: Sequence[Record]) -> None:
+        began = time.perf_counter()
+        words: list[Word] = []
+        counts: Counter[str] = Counter()
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                word = _word(record.topic, record.value)
+            except SetAside as reason:
+                self._set_aside(record, reason)
+                counts["dead"] += 1
+            else:
+                words.append(word)
+                counts[type(word).__name__] += 1
+        self._write(words)
+        self._consumer.commit()
+        self.totals += counts
+        told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
+        took = (time.perf_counter() - began) * 1000
+        log.info("store: %s, %.0f ms", told or "nothing new", took)
+
+    def _write(self, words: Sequence[Word]) -> None:
+        """Writes the rows, then sends dead letters and tombstones off."""
+        if words:
+            for erased in self._warehouse.write(rows_of(words), at=self._clock.now()):
+                for topic in (topics.MENTIONS, topics.FEEDBACK):
+                    self._producer.send(topic, erased, None)
+        self._producer.flush()
+
+    def _set_aside(self, record: Record, reason: SetAside) -> None:
+        dead = deadletters.of_record(STAGE, str(reason), record, self._clock.now())
+        self._producer.send(topics.DEADLETTER, dead.key, dead.to_json())
+
+
+def rows_of(words: Sequence[Word]) -> Rows:
+    """The words of a batch, sorted by kind, each kind in the batch's order."""
+    return Rows(
+        feedback=[word for word in words if isinstance(word, Feedback)],
+        links=[word for word in words if isinstance(word, LateLink)],
+        incidents=[word for word in words if isinstance(word, Incident)],
+        decisions=[word for word in words if isinstance(word, Decision)],
+        removals=[word for word in words if isinstance(word, Removal)],
+        coverage=[word for word in words if isinstance(word, Coverage)],
+    )
+
+
+def _word(topic: str, value: bytes) -> Word:
+    """The word in a record. Raises SetAside when it is not what the topic carries."""
+    if topic != topics.FEEDBACK:
+        return read(KIND_OF[topic], value)
+    try:
+        return read(Feedback, value)
+    except SetAside:
+        # Removals travel the same road, under the key of what they remove.
+        other = load(value)
+        if isinstance(other, dict) and "removal" in other:
+            return check(Removal, other)
+        raise
