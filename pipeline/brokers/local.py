@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from pipeline.brokers.logs import Log, Logs
 from pipeline.brokers.members import LocalConsumer, LocalProducer, LocalReader
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.clock import SystemClock
+from pipeline.errors import TryLater
 from pipeline.ports import Clock, Topic
 
 #: Records by which the slowest group may be behind before producers have to wait.
@@ -71,8 +73,11 @@ class LocalBroker:
         return self._logs.lag(group)
 
     def close(self) -> None:
-        """Frees the places of its consumers and closes the file."""
-        self._leases.release_all()
+        """Frees the places of its consumers and closes the file; again is nothing."""
+        if self._file.closed:
+            return
+        with suppress(TryLater):  # a full disk: our places run out by themselves
+            self._leases.release_all()
         self._logs.announce()
         self._file.close()
 

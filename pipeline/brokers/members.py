@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from pipeline.brokers.leases import Leases
 from pipeline.brokers.logs import Log, Logs, Sent
-from pipeline.errors import Fenced, SetAside
+from pipeline.errors import Fenced, SetAside, TryLater
 from pipeline.model import to_ms
 from pipeline.ports import Record
 
@@ -130,12 +131,13 @@ class LocalConsumer:
         self._uncommitted = False
 
     def close(self) -> None:
-        """Frees the place."""
+        """Frees the place; the broker's own closing did that already."""
         self._db.close()
-        if self._generation is not None:
-            self._generation = None
-            self._leases.release(self._group, self._holder)
+        if self._generation is not None and not self._logs.file.closed:
+            with suppress(TryLater):  # a full disk: the place runs out by itself
+                self._leases.release(self._group, self._holder)
             self._logs.announce()
+        self._generation = None
 
 
 class LocalReader:

@@ -50,6 +50,7 @@ class BrokerFile:
         self.path = path
         self._temporary = temporary
         self._lock = threading.RLock()
+        self.closed = False
         with self.translated(opening=True):
             self._prepare()
             self._writer = self._open()
@@ -165,6 +166,7 @@ class BrokerFile:
     def close(self) -> None:
         """Closes the writing connection."""
         with self._lock:
+            self.closed = True
             self._writer.close()
 
     @contextmanager
