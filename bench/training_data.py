@@ -1,0 +1,263 @@
+"""Training data for the shipped heads: public sets that may teach, and our own examples.
+
+    python -m bench.training_data SCRATCH
+
+writes ``SCRATCH/HEAD.jsonl.gz`` for every head. What each public label is taken to mean stands in
+the functions below, one for each set; ``weight`` says how far it is trusted beside our own
+definitions. Where a set's label leaves two of ours open ("complaint" there is a report or a
+complaint here), a model of the clear cases chooses between the two.
+"""
+
+import csv
+import gzip
+import json
+import random
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.own_examples import own_examples
+
+DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
+HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise")
+# Our own posts carry our own definitions; the sets are larger by far.
+OWN_WEIGHT = {"intent": 2.0, "topic": 2.0, "severity": 2.0, "sentiment": 2.0, "informative": 2.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of training data; several ``labels`` where the set leaves it open."""
+
+    text: str
+    labels: tuple[str, ...]
+    group: str
+    lang: str | None = None
+    weight: float = 1.0
+
+
+def rows_of(name: str) -> Iterator[dict[str, str]]:
+    """The rows of one of the public sets."""
+    with gzip.open(DATA / name, "rt", encoding="utf-8", newline="") as lines:
+        yield from csv.DictReader(lines)
+
+
+def telecom(head: str) -> Iterator[Row]:
+    """Subject and sentiment of posts to a mobile operator."""
+    for number, row in enumerate(rows_of("uk_telecom_2019/labelled_o2.csv.gz")):
+        subject, mood = row["subject"], row["sentiment"]
+        labels: tuple[str, ...] = {
+            "intent": _telecom_intent(subject, mood),
+            "topic": _TELECOM_TOPIC.get(subject, ()),
+            "sentiment": (mood,),
+            "noise": ("yes",) if subject == "Promotion" else ("no",),
+            "severity": ("none",) if mood != "negative" else (),
+        }.get(head, ())
+        if labels:
+            # Near posts of a stream are about the same matter: a stretch of it is a group.
+            yield Row(row["text"], labels, f"telecom-{number // 130}", "en")
+
+
+_TELECOM_TOPIC = {
+    "Network": ("network",),
+    "Broadband": ("network",),
+    "Contract": ("billing",),
+    "Customer Service": ("service",),
+    "Promotion": ("other",),
+}
+
+
+def _telecom_intent(subject: str, mood: str) -> tuple[str, ...]:
+    if mood == "positive":
+        return ("praise", "recovery")
+    if mood == "negative":
+        if subject in {"Network", "Broadband"}:
+            return ("report",)
+        return ("report", "complaint") if subject == "Device" else ("complaint",)
+    return ("other",) if subject == "Promotion" else ("question", "other", "request")
+
+
+def complaints(head: str) -> Iterator[Row]:
+    """Posts to support accounts and random ones: complaint (an expectation was broken) or not."""
+    for number, row in enumerate(rows_of("complaints_acl2019.csv.gz")):
+        is_complaint = row["complaint"] == "1"
+        labels: tuple[str, ...] = {
+            "intent": ("complaint", "report")
+            if is_complaint
+            else ("question", "other", "praise", "request", "recovery"),
+            "sentiment": ("negative",) if is_complaint else (),
+            "noise": ("no",) if is_complaint else (),
+            "severity": ("none",) if row["domain"].startswith("random") else (),
+        }.get(head, ())
+        if labels:
+            domain = row["domain"]
+            group = f"{domain}-{number % 8}" if domain.startswith("random") else domain
+            yield Row(row["text"], labels, f"complaints-{group}", "en", 0.7)
+
+
+def reviews(head: str) -> Iterator[Row]:
+    """Reviews of apps: bug report, feature request, experience, rating."""
+    for row in rows_of("app_reviews_4class.csv.gz"):
+        kind = row["label"]
+        labels: tuple[str, ...] = {
+            "intent": _REVIEW_INTENT[kind],
+            "sentiment": ("negative",) if kind == "bug report" else (),
+            "severity": ("none",) if kind == "feature request" else (),
+            "noise": ("no",),
+        }.get(head, ())
+        if labels:
+            yield Row(row["text"], labels, "", "en", 0.3 if head == "noise" else 0.5)
+
+
+_REVIEW_INTENT = {
+    "bug report": ("report",),
+    "feature request": ("request",),
+    "user experience": ("praise", "complaint", "other"),
+    "rating": ("praise", "complaint", "other"),
+}
+
+
+def crises(head: str) -> Iterator[Row]:
+    """Posts from 26 crises in several languages."""
+    for row in rows_of("crisislex_t26.csv.gz"):
+        told = row["informativeness"]
+        labels: tuple[str, ...] = ()
+        weight = 1.0
+        if head == "informative" and told != "Not applicable":
+            labels = ("yes",) if told == "Related and informative" else ("no",)
+        elif head == "sentiment":
+            labels, weight = _mood(row["text"], row["info_source"]), 0.3
+        elif head == "intent" and told == "Not related":
+            labels, weight = ("other",), 0.4
+        elif head == "noise" and row["info_source"] == "Eyewitness":
+            labels, weight = ("no",), 0.5
+        if labels:
+            yield Row(row["text"], labels, row["event"], row["lang_guess"] or None, weight)
+
+
+def _mood(text: str, source: str) -> tuple[str, ...]:
+    """What a writer's own smiley says; the press is neutral."""
+    glad = any(sign in text for sign in (":)", ":-)", ":D", "😊", "😍", "❤"))
+    sad = any(sign in text for sign in (":(", ":-(", ":'(", "😡", "😭", "😢"))
+    if glad != sad:
+        return ("positive",) if glad else ("negative",)
+    return ("neutral",) if source == "Media" else ()
+
+
+def crisis_streams(head: str) -> Iterator[Row]:
+    """Posts from 6 crises, on topic or not; the second kind is everyday talk."""
+    chance = random.Random(6)
+    for row in rows_of("crisislex_t6.csv.gz"):
+        off = row["label"] == "off-topic"
+        if head == "informative" and off and chance.random() < 0.2:
+            yield Row(row["text"], ("no",), row["event"], "en", 0.5)
+        elif head == "intent" and off and chance.random() < 0.12:
+            yield Row(row["text"], ("other", "praise", "question"), row["event"], "en", 0.4)
+        elif head == "severity" and off and chance.random() < 0.05:
+            yield Row(row["text"], ("none",), row["event"], "en", 0.4)
+        elif head == "sentiment" and (mood := _mood(row["text"], "")):
+            yield Row(row["text"], mood, row["event"], "en", 0.3)
+
+
+def disasters(head: str) -> Iterator[Row]:
+    """Posts with words of disaster, which are about one or not."""
+    if head == "informative":
+        for row in rows_of("disaster_tweets_dfe.csv.gz"):
+            if row["label"] in {"Relevant", "Not Relevant"}:
+                label = "yes" if row["label"] == "Relevant" else "no"
+                yield Row(row["text"], (label,), f"dfe-{row['keyword'][:3]}", "en", 0.3)
+
+
+def responses(head: str) -> Iterator[Row]:
+    """Messages sent after disasters: whether they tell of a need or a danger."""
+    if head == "informative":
+        for row in rows_of("disaster_response_fig8.csv.gz"):
+            if row["genre"] != "news":
+                label = "yes" if "aid_related" in row["labels"] else "no"
+                yield Row(row["text"], (label,), f"fig8-{int(row['id']) // 1_500}", "en", 0.2)
+
+
+SETS: tuple[Callable[[str], Iterator[Row]], ...] = (
+    telecom,
+    complaints,
+    reviews,
+    crises,
+    crisis_streams,
+    disasters,
+    responses,
+)
+
+
+def own(head: str) -> Iterator[Row]:
+    """Our own examples."""
+    for line in own_examples(head):
+        weight = OWN_WEIGHT.get(head, 1.0)
+        yield Row(line["text"], (line["label"],), line["group"], line["lang"], weight)
+
+
+def settled(rows: list[Row]) -> list[Row]:
+    """Open labels closed: a model of the clear rows chooses among those that a row leaves open."""
+    from sklearn.linear_model import LogisticRegression
+
+    from pipeline.steps.features import hashed
+    from pipeline.steps.text import prepare_texts
+
+    clear = [row for row in rows if len(row.labels) == 1]
+    unclear = [row for row in rows if len(row.labels) > 1]
+    if not unclear:
+        return rows
+    model = LogisticRegression(C=8.0, class_weight="balanced", max_iter=200)
+    model.fit(
+        hashed(prepare_texts([row.text for row in clear]).plain),
+        [row.labels[0] for row in clear],
+        sample_weight=[row.weight for row in clear],
+    )
+    chances = model.predict_proba(hashed(prepare_texts([row.text for row in unclear]).plain))
+    at = {name: i for i, name in enumerate(model.classes_)}
+    closed = [
+        Row(row.text, (max(row.labels, key=lambda n: p[at[n]]),), row.group, row.lang, row.weight)
+        for row, p in zip(unclear, chances, strict=True)
+    ]
+    return clear + closed
+
+
+def training_rows(head: str, sets: Iterable[Callable[[str], Iterator[Row]]] = SETS) -> list[Row]:
+    """All rows that teach ``head``, ours first, so that ours stays where a text stands twice."""
+    rows = list(own(head))
+    for one in sets:
+        rows.extend(one(head))
+    return settled(rows)
+
+
+def write(rows: Iterable[Row], path: Path) -> int:
+    """Writes rows as gzipped JSON lines and returns how many."""
+    written = 0
+    with gzip.open(path, "wt", encoding="utf-8") as out:
+        for row in rows:
+            line = {
+                "text": row.text,
+                "label": row.labels[0],
+                "group": row.group or None,
+                "lang": row.lang,
+                "weight": row.weight,
+            }
+            out.write(json.dumps(line, ensure_ascii=False) + "\n")
+            written += 1
+    return written
+
+
+def main() -> None:
+    """Writes the training data of every head."""
+    if len(sys.argv) != 2:
+        sys.exit("usage: python -m bench.training_data DIRECTORY")
+    if not DATA.is_dir():
+        sys.exit("skipped: ../shared/data is not here")
+    directory = Path(sys.argv[1])
+    directory.mkdir(parents=True, exist_ok=True)
+    for head in HEADS:
+        n = write(training_rows(head), directory / f"{head}.jsonl.gz")
+        print(f"{head}: {n:,} rows")
+
+
+if __name__ == "__main__":
+    main()

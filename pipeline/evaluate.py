@@ -1,0 +1,252 @@
+"""How good a head is on labelled texts: precision, recall, F1, calibration, with intervals.
+
+The intervals are 95 % bootstrap intervals over the examples: whoever brings other events or other
+languages must expect figures outside of them. The same seed gives the same interval.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.errors import Misuse
+from pipeline.examples import Example
+from pipeline.steps.labels import Labeller
+from pipeline.steps.text import prepare_texts
+
+RESAMPLES = 500
+_BINS = 10
+# Texts are labelled in batches of this many, so that a large file does not fill the memory.
+_BATCH = 2_048
+# Fewer texts of a language than this give no figure worth printing.
+_LANGUAGE_AT_LEAST = 20
+
+Ints = NDArray[np.int64]
+
+
+class Interval(NamedTuple):
+    """A figure with its 95 % bootstrap interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """One label's figures. ``support`` is how many texts truly have it."""
+
+    precision: float
+    recall: float
+    f1: Interval
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A head's figures.
+
+    Macro-F1 is the mean over the labels that occur in the truth. ``calibration_error``: how far
+    the stated probabilities lie from the share of right answers, the mean over ten bins. ``sure``:
+    share of the answers marked sure; ``sure_precision``: how many of these are right (None: none
+    was sure).
+    """
+
+    head: str
+    n: int
+    macro_f1: Interval
+    accuracy: Interval
+    calibration_error: float
+    sure: float
+    sure_precision: float | None
+    labels: dict[str, LabelScore]
+    languages: dict[str, dict[str, float]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; an interval is an object of value, low and high."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+    def to_text(self) -> str:
+        """A table for people."""
+        return _table(self)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a model said about texts, aligned: label names, their probabilities, sure or not."""
+
+    names: Sequence[str]
+    p: Sequence[float]
+    sure: Sequence[bool]
+
+
+def evaluate(examples: Sequence[Example], head: str, labeller: Labeller) -> Scores:
+    """The figures of ``labeller`` under ``head``. Raises Misuse when it has no such head."""
+    if not examples:
+        raise Misuse("there are no examples to measure on")
+    return score(head, examples, answer(examples, head, labeller))
+
+
+def answer(examples: Sequence[Example], head: str, labeller: Labeller) -> Answers:
+    """What ``labeller`` says about the texts. Raises Misuse when it has no such head."""
+    if head not in labeller.labels:
+        known = ", ".join(sorted(labeller.labels))
+        raise Misuse(f"no model for the head {head!r}; there are: {known}")
+    labels = labeller.labels[head]
+    names: list[str] = []
+    probabilities: list[float] = []
+    sure: list[bool] = []
+    for start in range(0, len(examples), _BATCH):
+        plain = prepare_texts([e.text for e in examples[start : start + _BATCH]]).plain
+        best, p, ok = labeller.decide(plain)[head]
+        names.extend(labels[b] for b in best)
+        probabilities.extend(p)
+        sure.extend(ok)
+    return Answers(names, probabilities, sure)
+
+
+def score(head: str, examples: Sequence[Example], answers: Answers, *, seed: int = 0) -> Scores:
+    """Compares answers with the truth of the examples."""
+    names = sorted({e.label for e in examples} | set(answers.names))
+    at = {name: i for i, name in enumerate(names)}
+    truth = np.array([at[e.label] for e in examples])
+    guess = np.array([at[name] for name in answers.names])
+    right = truth == guess
+    k = len(names)
+    table = _confusion(truth, guess, k)
+    drawn = _resampled(truth, guess, k, seed)
+    f1 = _f1(table)
+    f1_drawn = _f1(drawn)
+    sure = np.asarray(answers.sure, dtype=bool)
+    return Scores(
+        head=head,
+        n=len(examples),
+        macro_f1=_interval(_macro(table), _macro(drawn)),
+        accuracy=_interval(right.mean(), np.trace(drawn, axis1=1, axis2=2) / len(examples)),
+        calibration_error=_calibration_error(right, np.asarray(answers.p)),
+        sure=float(sure.mean()),
+        sure_precision=float(right[sure].mean()) if sure.any() else None,
+        labels={
+            name: LabelScore(
+                precision=_share(table[i, i], table[:, i].sum()),
+                recall=_share(table[i, i], table[i].sum()),
+                f1=_interval(f1[i], f1_drawn[:, i]),
+                support=int(table[i].sum()),
+            )
+            for name, i in at.items()
+            if table[i].any()
+        },
+        languages=_by_language([e.lang for e in examples], truth, guess, k),
+    )
+
+
+def macro_f1(truth: Sequence[str], guess: Sequence[str]) -> float:
+    """The mean F1 over the labels that occur in the truth."""
+    names = sorted(set(truth) | set(guess))
+    at = {name: i for i, name in enumerate(names)}
+    table = _confusion(
+        np.array([at[t] for t in truth]), np.array([at[g] for g in guess]), len(names)
+    )
+    return float(_macro(table))
+
+
+def _confusion(truth: Ints, guess: Ints, k: int) -> Ints:
+    """Counts, k × k, truth by row."""
+    return np.bincount(truth * k + guess, minlength=k * k).reshape(k, k)
+
+
+def _resampled(truth: Ints, guess: Ints, k: int, seed: int) -> Ints:
+    """Confusions of bootstrap samples. Drawing the cells is drawing the examples."""
+    cells = _confusion(truth, guess, k).ravel()
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(int(cells.sum()), cells / cells.sum(), size=RESAMPLES)
+    return drawn.reshape(RESAMPLES, k, k)
+
+
+def _f1(table: Ints) -> NDArray[np.float64]:
+    """F1 by label, for one confusion or a stack of them."""
+    hits = np.diagonal(table, axis1=-2, axis2=-1)
+    either = table.sum(axis=-1) + table.sum(axis=-2)
+    f1: NDArray[np.float64] = 2 * hits / np.maximum(either, 1)
+    return f1
+
+
+def _macro(table: Ints) -> Any:
+    occurs = table.sum(axis=-1) > 0
+    return (_f1(table) * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+
+
+def _interval(value: Any, drawn: Any) -> Interval:
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return Interval(float(value), float(low), float(high))
+
+
+def _share(part: Any, whole: Any) -> float:
+    return float(part / whole) if whole else 0.0
+
+
+def _calibration_error(right: NDArray[np.bool_], p: NDArray[np.float64]) -> float:
+    bins = np.minimum((p * _BINS).astype(int), _BINS - 1)
+    n = np.bincount(bins, minlength=_BINS)
+    gap = np.bincount(bins, weights=p - right, minlength=_BINS)
+    return float(np.abs(gap).sum() / n.sum())
+
+
+def _by_language(
+    langs: Sequence[str | None], truth: Ints, guess: Ints, k: int
+) -> dict[str, dict[str, float]]:
+    known = np.array([lang or "" for lang in langs])
+    found = {}
+    for lang in sorted(set(known.tolist()) - {""}):
+        here = known == lang
+        if here.sum() >= _LANGUAGE_AT_LEAST:
+            table = _confusion(truth[here], guess[here], k)
+            accuracy = float(np.trace(table) / here.sum())
+            found[lang] = {
+                "n": int(here.sum()),
+                "macro_f1": float(_macro(table)),
+                "accuracy": accuracy,
+            }
+    return found
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Interval):
+        return {name: round(part, 4) for name, part in value._asdict().items()}
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _table(scores: Scores) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=100, highlight=False, color_system=None)
+    table = Table(title=f"{scores.head}: {scores.n:,} texts", title_justify="left")
+    table.add_column("label")
+    for name in ("precision", "recall", "F1", "95 %", "texts"):
+        table.add_column(name, justify="right")
+    for name, label in scores.labels.items():
+        figures = [f"{label.precision:.3f}", f"{label.recall:.3f}"]
+        table.add_row(name, *figures, *_cells(label.f1), f"{label.support:,}")
+    table.add_section()
+    table.add_row("macro-F1", "", "", *_cells(scores.macro_f1), f"{scores.n:,}")
+    table.add_row("accuracy", "", "", *_cells(scores.accuracy), "")
+    for lang, figures_of in scores.languages.items():
+        macro = f"{figures_of['macro_f1']:.3f}"
+        table.add_row(f"macro-F1, {lang}", "", "", macro, "", f"{int(figures_of['n']):,}")
+    console.print(table)
+    right = "" if scores.sure_precision is None else f", {scores.sure_precision:.1%} of these right"
+    console.print(
+        f"calibration error {scores.calibration_error:.3f}; sure {scores.sure:.1%}{right}"
+    )
+    return out.getvalue()
+
+
+def _cells(figure: Interval) -> tuple[str, str]:
+    return f"{figure.value:.3f}", f"{figure.low:.3f}–{figure.high:.3f}"

@@ -1,0 +1,176 @@
+"""Labels: what a post is, by linear models over hashed n-grams, and its language.
+
+All heads that share their features share one hashing and one sparse product a batch. A head's
+answer is its best label, the probability that this label is right (softmax with a temperature
+fitted on held-out texts) and ``sure``: whether that probability lies above the threshold from which
+the label was right in nine of ten held-out cases. ``language`` is the platform's word, else eldc's.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import eldc
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from pipeline.errors import GiveUp
+from pipeline.heads import SUFFIX, Features, Floats, Head, read_head
+from pipeline.model import Label, Mention
+from pipeline.steps.features import hashed
+from pipeline.steps.text import Texts
+
+LANGUAGE = "language"
+UNKNOWN_LANGUAGE = "und"
+# Below this many letters eldc guesses: "ok" becomes Italian. Scripts of their own need fewer.
+_LETTERS = 12
+_LETTERS_OTHER_SCRIPT = 3
+# Share of right answers on short posts in five languages, by eldc's own mark of reliability.
+_P_RELIABLE, _P_DOUBTFUL, _P_GIVEN = 0.97, 0.7, 0.99
+# Platforms' ways to say that they do not know; X has a family of codes for "no words".
+_NO_LANGUAGE = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst", "art", "mul"})
+# Labels are frozen: one object serves all posts with the same answer. Probabilities have three
+# places, so a head with a dozen labels stays below this.
+_SHARED_LABELS = 20_000
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """Heads with the same features: their weights side by side."""
+
+    features: Features
+    heads: tuple[Head, ...]
+    weights: Floats  # buckets × all columns
+    intercepts: Floats  # all columns
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        spec = self.features
+        grams: csr_matrix = hashed(texts, bits=spec.bits, words=spec.words, chars=spec.chars)
+        product: Floats = grams @ self.weights
+        return product + self.intercepts
+
+
+class Labeller:
+    """Answers every head for a batch. ``version`` names all weights and sorts by their age."""
+
+    def __init__(self, heads: Sequence[Head], version: str) -> None:
+        self.version = version
+        self.labels: dict[str, tuple[str, ...]] = {h.card.head: h.card.labels for h in heads}
+        self._stacks = _stacked(heads)
+        self._shared: dict[tuple[str, str, float, bool], Label] = {}
+        eldc.init()
+
+    @classmethod
+    def load(cls, dirs: Sequence[Path]) -> "Labeller":
+        """Reads all heads of ``dirs``; a head in a later one replaces its namesake.
+
+        Raises GiveUp when a directory is missing, none holds a head, or a file is not sound.
+        """
+        found: dict[str, Head] = {}
+        laid_over: set[str] = set()
+        for directory in dirs:
+            if not directory.is_dir():
+                raise GiveUp(f"{directory}: no such directory of models: mend the model setting")
+            for path in sorted(directory.glob(f"*{SUFFIX}")):
+                if found and directory != dirs[0]:
+                    laid_over.add(path.stem)
+                found[path.stem] = read_head(path)
+        if not found:
+            names = ", ".join(str(directory) for directory in dirs) or "no directory"
+            raise GiveUp(f"no models in {names}: mend the model setting, or train one")
+        heads = [found[name] for name in sorted(found)]
+        version = max((h.card.version for h in heads if h.card.head not in laid_over), default="0")
+        for head in heads:
+            if head.card.head in laid_over:
+                version += f"+{head.card.head}.{head.card.revision:04d}.{head.digest}"
+        log.info("labels: version %s, heads %s", version, " ".join(found))
+        return cls(heads, version)
+
+    def label(self, mentions: Sequence[Mention], texts: Texts) -> list[dict[str, Label]]:
+        """A label for every head and for ``language``, in the order of the mentions."""
+        answers: list[dict[str, Label]] = [{} for _ in mentions]
+        for head, (best, p, sure) in self.decide(texts.plain).items():
+            names = self.labels[head]
+            for answer, b, probability, ok in zip(answers, best, p, sure, strict=True):
+                answer[head] = self._label(head, names[b], probability, ok)
+        for answer, mention, plain in zip(answers, mentions, texts.plain, strict=True):
+            answer[LANGUAGE] = self._language(mention.lang, plain)
+        return answers
+
+    def decide(self, plain: Sequence[str]) -> dict[str, tuple[list[int], list[float], list[bool]]]:
+        """By head, aligned with ``plain``: index of the best label, its probability, sure or not.
+
+        ``plain`` are prepared texts (``Texts.plain``).
+        """
+        if not plain:
+            return {}
+        found = {}
+        for stack in self._stacks:
+            scores = stack.scores(plain)
+            at = 0
+            for head in stack.heads:
+                found[head.card.head] = _best(head, scores[:, at : at + head.columns])
+                at += head.columns
+        return found
+
+    def _label(self, head: str, name: str, p: float, sure: bool) -> Label:
+        key = (head, name, p, sure)
+        label = self._shared.get(key)
+        if label is None:
+            label = Label(name=name, p=p, sure=sure)
+            if len(self._shared) < _SHARED_LABELS:
+                self._shared[key] = label
+        return label
+
+    def _language(self, given: str | None, plain: str) -> Label:
+        """The platform's language if it gave one, otherwise what the text looks like."""
+        code = (given or "").replace("_", "-").split("-", 1)[0].strip().lower()
+        if code not in _NO_LANGUAGE:
+            return self._label(LANGUAGE, code, _P_GIVEN, True)
+        said = _words_only(plain)
+        enough = _LETTERS if said.isascii() else _LETTERS_OTHER_SCRIPT
+        if sum(map(str.isalpha, said)) < enough:
+            return self._label(LANGUAGE, UNKNOWN_LANGUAGE, 0.0, False)
+        guess = eldc.detect_details(said)
+        p = _P_RELIABLE if guess.reliable else _P_DOUBTFUL
+        if guess.language == UNKNOWN_LANGUAGE:
+            p = 0.0
+        return self._label(LANGUAGE, guess.language, p, guess.reliable and p > 0)
+
+
+def _stacked(heads: Sequence[Head]) -> list[_Stack]:
+    alike: defaultdict[Features, list[Head]] = defaultdict(list)
+    for head in heads:
+        alike[head.card.features].append(head)
+    stacks = []
+    for features, group in alike.items():
+        columns = sum(head.columns for head in group)
+        weights = np.zeros((1 << features.bits, columns), dtype=np.float32)
+        intercepts = np.zeros(columns, dtype=np.float32)
+        at = 0
+        for head in group:
+            here = slice(at, at + head.columns)
+            weights[head.rows, here] = head.weights[:-1]
+            intercepts[here] = head.weights[-1]
+            at += head.columns
+        stacks.append(_Stack(features, tuple(group), weights, intercepts))
+    return stacks
+
+
+def _best(head: Head, scores: Floats) -> tuple[list[int], list[float], list[bool]]:
+    p = head.probabilities(scores)
+    best = p.argmax(axis=1)
+    top = np.round(p[np.arange(len(p)), best].astype(np.float64), 3)
+    sure = top >= np.asarray(head.card.thresholds)[best]
+    return best.tolist(), top.tolist(), sure.tolist()
+
+
+def _words_only(plain: str) -> str:
+    """The text without links, user names and tags, which say nothing about its language."""
+    return " ".join(
+        word for word in plain[:400].split() if word[0] not in "@#" and "://" not in word
+    )

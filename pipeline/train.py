@@ -1,0 +1,318 @@
+"""Training of a head: labelled texts in, one file of weights and honest figures out.
+
+The figures come from cross-validation in which a group (an event, an operator, an app) is never in
+both parts; what ships is then fitted on everything. Nothing is drawn without a fixed seed: the same
+examples give the same bytes. scikit-learn is imported here only, and only when it is needed.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.sparse import csr_matrix
+
+from pipeline.errors import Misuse
+from pipeline.evaluate import Answers, Scores, score
+from pipeline.examples import Example
+from pipeline.heads import (
+    FORMAT,
+    NEVER,
+    SUFFIX,
+    Card,
+    Features,
+    Head,
+    fingerprint,
+    make_head,
+    read_head,
+    write_head,
+)
+from pipeline.steps.features import hashed
+from pipeline.steps.text import prepare_texts
+
+#: Called with a stage's name, how much of it is done, and how much there is.
+Progress: TypeAlias = Callable[[str, int, int], None]
+
+# Below this a label is an anecdote, and a fold of the cross-validation may not see it at all.
+LEAST_PER_LABEL = 5
+# What `sure` promises, and from how many held-out cases on it may be promised.
+SURE_PRECISION, SURE_CASES = 0.9, 20
+# Buckets seen in a single text teach nothing about another one, once there are enough texts.
+_RARE_BELOW, _MANY_TEXTS = 2, 2_000
+_HASH_BATCH = 4_096
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. ``cost`` is the inverse of the regularisation, tuned on our own heads.
+
+    ``balance`` between 0 and 1: how far rare labels are raised towards common ones. ``max_rows``
+    bounds the file: the buckets whose weights matter least are dropped.
+    """
+
+    version: str = "0"
+    features: Features = field(default_factory=Features)
+    cost: float = 4.0
+    balance: float = 1.0
+    folds: int = 5
+    max_rows: int = 150_000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What training made, and how good it was on what it did not see."""
+
+    head: str
+    path: Path
+    examples: int
+    groups: int
+    split: str
+    counts: dict[str, int]
+    held_out: Scores
+
+    def to_text(self) -> str:
+        """For people."""
+        labels = ", ".join(f"{name} {n:,}" for name, n in self.counts.items())
+        return (
+            f"{self.head}: {self.examples:,} different texts in {self.groups:,} groups ({labels})\n"
+            f"held out {self.split}:\n{self.held_out.to_text()}wrote {self.path}\n"
+        )
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """Whether a model took the place of the current one, and why or why not."""
+
+    promoted: bool
+    reason: str
+    path: Path | None = None
+
+
+def train(
+    examples: Sequence[Example],
+    head: str,
+    out_dir: Path,
+    *,
+    settings: Settings | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Trains ``head`` and writes ``out_dir/HEAD.safetensors``.
+
+    A head that does not exist yet is a new head. Raises Misuse when the examples cannot teach it.
+    """
+    settings = settings or Settings()
+    tell = progress or _silent
+    data = _Data(examples, settings, tell)
+    logits = np.zeros((data.n, len(data.labels)))
+    for done, (learn, held) in enumerate(data.folds()):
+        tell("cross-validation", done, settings.folds)
+        logits[held] = _Fit(data, learn, settings).logits(held)
+    tell("cross-validation", settings.folds, settings.folds)
+    temperature = _temperature(logits, data.truth)
+    p = _softmax(logits / temperature)
+    best, top = p.argmax(axis=1), np.round(p.max(axis=1), 3)
+    thresholds = _thresholds(best, top, data.truth, len(data.labels))
+    sure = top >= np.asarray(thresholds)[best]
+    names = [data.labels[b] for b in best]
+    held_out = score(head, data.examples, Answers(names, top.tolist(), sure.tolist()))
+    tell("fit", 0, 1)
+    rows, weights = _Fit(data, np.arange(data.n), settings).packed()
+    card = Card(
+        format=FORMAT,
+        head=head,
+        version=settings.version,
+        labels=tuple(data.labels),
+        thresholds=tuple(thresholds),
+        temperature=float(temperature),
+        features=settings.features,
+        fingerprint=fingerprint(settings.features),
+        training={
+            "examples": data.n,
+            "groups": len(set(data.groups)),
+            "split": data.split,
+            "counts": data.counts,
+            "held_out": held_out.to_dict(),
+        },
+    )
+    path = write_head(make_head(card, rows, weights), out_dir)
+    tell("fit", 1, 1)
+    return Report(
+        head, path, data.n, len(set(data.groups)), data.split, data.counts, held_out=held_out
+    )
+
+
+def promote(report: Report, current: Scores | None, into: Path) -> Promotion:
+    """Copies the trained head to ``into`` if it beats the current one on the held-out texts.
+
+    ``current``: the figures of the model in use on the same examples, None when it has no such
+    head. It may have learnt from some of them, the new one was measured on texts it had not seen:
+    in doubt the model in use stays.
+    """
+    new = report.held_out.macro_f1.value
+    if current is not None and new <= current.macro_f1.value:
+        reason = (
+            f"not promoted: macro-F1 {new:.3f} on held-out texts, the model in use has "
+            f"{current.macro_f1.value:.3f} on the same texts"
+        )
+        return Promotion(False, reason)
+    before = into / f"{report.head}{SUFFIX}"
+    revision = read_head(before).card.revision + 1 if before.exists() else 1
+    head = read_head(report.path)
+    card = head.card.model_copy(update={"revision": revision})
+    path = write_head(Head(card, head.rows, head.weights, head.digest), into)
+    than = "there was none" if current is None else f"before {current.macro_f1.value:.3f}"
+    return Promotion(True, f"promoted: macro-F1 {new:.3f} on held-out texts, {than}", path)
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    """Progress for nobody."""
+
+
+class _Data:
+    """Examples without repetitions as numbers."""
+
+    def __init__(self, examples: Sequence[Example], settings: Settings, tell: Progress) -> None:
+        texts = prepare_texts([e.text for e in examples])
+        keys = [
+            canonical or plain
+            for canonical, plain in zip(texts.canonical, texts.plain, strict=True)
+        ]
+        # The same text twice would stand on both sides of a split; the first one counts.
+        first = list({key: i for i, key in reversed(list(enumerate(keys)))}.values())[::-1]
+        self.examples = [examples[i] for i in first]
+        self.n = len(first)
+        self.counts = dict(sorted(Counter(e.label for e in self.examples).items()))
+        self.labels = list(self.counts)
+        _check(self.counts)
+        self.truth = np.array([self.labels.index(e.label) for e in self.examples])
+        self.groups = [examples[i].group or f"\x00{keys[i]}" for i in first]
+        self.weight = np.array([e.weight for e in self.examples])
+        self.seed, self.n_folds = settings.seed, settings.folds
+        self.split = "by group" if self._grouped() else "at random: too few groups"
+        plain = [texts.plain[i] for i in first]
+        self.matrix, self.columns = _hashed(plain, settings.features, tell)
+
+    def _grouped(self) -> bool:
+        """Whether every label stands in two groups, so that none is unknown to a whole fold."""
+        pairs = set(zip(self.groups, self.truth.tolist(), strict=True))
+        per_label = Counter(label for _, label in pairs)
+        return len(set(self.groups)) >= self.n_folds and min(per_label.values()) > 1
+
+    def folds(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        """Indices to learn from and to hold out, fold by fold."""
+        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+        kind = StratifiedGroupKFold if self.split == "by group" else StratifiedKFold
+        cut = kind(self.n_folds, shuffle=True, random_state=self.seed)
+        groups = self.groups if self.split == "by group" else None
+        yield from cut.split(np.zeros(self.n), self.truth, groups)
+
+
+def _check(counts: dict[str, int]) -> None:
+    if not counts:
+        raise Misuse("there are no examples to learn from")
+    if len(counts) == 1:
+        raise Misuse(f"all examples have the label {next(iter(counts))!r}: nothing to tell apart")
+    for label, n in counts.items():
+        if n < LEAST_PER_LABEL:
+            least = f"at least {LEAST_PER_LABEL} are needed"
+            raise Misuse(f"the label {label!r} has {n} different texts, {least}")
+
+
+def _hashed(
+    plain: Sequence[str], spec: Features, tell: Progress
+) -> tuple[csr_matrix, NDArray[np.int64]]:
+    """The texts' features, without buckets that cannot teach, and which buckets are left."""
+    from scipy.sparse import vstack
+
+    parts = []
+    for start in range(0, len(plain), _HASH_BATCH):
+        tell("features", start, len(plain))
+        batch = plain[start : start + _HASH_BATCH]
+        parts.append(hashed(batch, bits=spec.bits, words=spec.words, chars=spec.chars))
+    tell("features", len(plain), len(plain))
+    full = csr_matrix(vstack(parts))
+    seen = np.bincount(full.indices, minlength=full.shape[1])
+    kept = np.flatnonzero(seen >= (_RARE_BELOW if len(plain) >= _MANY_TEXTS else 1))
+    return csr_matrix(full[:, kept]), kept
+
+
+class _Fit:
+    """One linear model.
+
+    Rare buckets are scaled up while learning, and their weights accordingly: the same as inverse
+    document frequency, but it costs nothing when labelling.
+    """
+
+    def __init__(self, data: _Data, learn: NDArray[np.int64], settings: Settings) -> None:
+        from sklearn.linear_model import LogisticRegression
+
+        x, y = data.matrix[learn], data.truth[learn]
+        seen = np.bincount(x.indices, minlength=x.shape[1])
+        scale = np.log((1 + len(learn)) / (1 + seen)).astype(np.float32)
+        x.data *= scale[x.indices]
+        by_label = np.bincount(y, weights=data.weight[learn], minlength=len(data.labels))
+        raised = (by_label.sum() / np.maximum(by_label, 1e-9)) ** settings.balance
+        weight = data.weight[learn] * raised[y]
+        model = LogisticRegression(C=settings.cost, max_iter=300, tol=1e-3)
+        model.fit(x, y, sample_weight=weight / weight.mean())
+        self._data, self._settings, self._classes = data, settings, model.classes_
+        self.coef = (model.coef_ * scale).astype(np.float32)
+        self.intercept = model.intercept_.astype(np.float32)
+        self._strength = np.abs(self.coef).max(axis=0) * np.sqrt(seen)
+
+    def logits(self, held: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Scores for all labels; a label that this part did not see has none to speak of."""
+        scores = self._data.matrix[held] @ self.coef.T + self.intercept
+        if len(self._classes) == 2:
+            scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
+        full = np.full((len(held), len(self._data.labels)), -30.0)
+        full[:, self._classes] = scores
+        return full
+
+    def packed(self) -> tuple[NDArray[np.uint32], NDArray[np.float16]]:
+        """The buckets that matter most and their weights, the intercepts last."""
+        most = np.argsort(-self._strength, kind="stable")[: self._settings.max_rows]
+        kept = np.sort(most[self._strength[most] > 0])
+        table = np.concatenate([self.coef[:, kept].T, self.intercept[None, :]])
+        return self._data.columns[kept].astype(np.uint32), table.astype(np.float16)
+
+
+def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    e = np.exp(logits - logits.max(axis=1, keepdims=True))
+    p: NDArray[np.float64] = e / e.sum(axis=1, keepdims=True)
+    return p
+
+
+def _temperature(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
+    """The divisor of the scores that makes the held-out truth most likely."""
+
+    def loss(log_t: float) -> float:
+        p = _softmax(logits / np.exp(log_t))[np.arange(len(truth)), truth]
+        return float(-np.log(np.maximum(p, 1e-12)).mean())
+
+    found: Any = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded")
+    return float(np.exp(found.x))
+
+
+def _thresholds(
+    best: NDArray[np.int64], top: NDArray[np.float64], truth: NDArray[np.int64], k: int
+) -> list[float]:
+    """By label the lowest probability from which on nine of ten held-out answers were right."""
+    found = []
+    for label in range(k):
+        here = best == label
+        p, right = top[here], truth[here] == label
+        order = np.argsort(-p, kind="stable")
+        p, share = p[order], np.cumsum(right[order]) / np.arange(1, len(p) + 1)
+        # Equal probabilities stand or fall together: only the last of a run is a threshold.
+        last = np.append(p[1:] != p[:-1], True) if len(p) else np.zeros(0, dtype=bool)
+        enough = np.arange(1, len(p) + 1) >= SURE_CASES
+        good = np.flatnonzero(last & enough & (share >= SURE_PRECISION))
+        found.append(float(p[good[-1]]) if len(good) else NEVER)
+    return found
