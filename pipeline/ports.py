@@ -207,10 +207,12 @@ class Broker(Protocol):
 class Fingerprints:
     """What a batch of n posts is compared by, arrays aligned with ``ids``.
 
-    ``exact``: n × uint64, hash of the canonical text (or of whatever makes two posts one matter).
+    ``exact``: n × e uint64, hashes of whatever makes two posts one matter (the post that is told
+    again, the canonical text), the strongest first, 0 where there is none.
     ``bands``: n × b uint64, keys of locality-sensitive hashing, 0 where a post has none.
     ``sketch``: n × k uint8, MinHash values; the share of equal ones estimates the likeness.
-    ``at``: n × int64, ``event_at`` in ms. ``comparable`` False: too short to be compared at all.
+    ``at``: n × int64, ``event_at`` in ms. ``author``: n × uint64, hash of who posted, 0 if unknown.
+    ``comparable`` False: too short to be compared by likeness.
     """
 
     ids: Sequence[str]
@@ -218,6 +220,7 @@ class Fingerprints:
     bands: NDArray[np.uint64]
     sketch: NDArray[np.uint8]
     at: NDArray[np.int64]
+    author: NDArray[np.uint64]
     comparable: NDArray[np.bool_]
 
 
@@ -226,8 +229,9 @@ class Claim(NamedTuple):
 
     group: str
     owner: str | None
-    is_copy: bool  # the same canonical text; otherwise alike
+    is_copy: bool  # one of the exact keys is the owner's; otherwise alike
     likeness: float  # 0..1
+    is_echo: bool  # the same author has posted in this group before
 
 
 class RepeatIndex(Protocol):
@@ -237,10 +241,11 @@ class RepeatIndex(Protocol):
         """Claims every key of the batch, in order, as if the posts came one by one.
 
         A key belongs to the first that claimed it, for 72 h of event time to either side, plus
-        the allowed lateness of its life by arrival. A post joins the group of the owner of its
-        exact key, otherwise of the most alike owner of one of its bands that is alike enough,
-        otherwise its own id becomes a group. An id that already has a claim gets the same answer
-        again. One round trip. Raises TryLater.
+        the allowed lateness of its life by arrival; a post that comes later than the 72 h takes
+        the key over. A post joins the group of the owner of its first exact key that has one,
+        otherwise of the most alike owner of one of its bands that is alike enough (the earliest
+        claimed of several), otherwise its own id becomes a group. An id that already has a claim
+        gets the same answer again. One round trip. Raises TryLater.
         """
         ...
 

@@ -34,8 +34,8 @@ _PILED = cp.as_class(cp.PILED_MARKS)
 _PILE: Final = re.compile(f"([{_PILED}]{{2}})[{_PILED}]+")
 _MARK_FLOOD: Final = re.compile(f"([{_MARKS}]{{4}})[{_MARKS}]+")
 
-#: A hand-made repost: ``RT @name:`` in front, possibly several times.
-RETOLD: Final = re.compile(r"(?:\W{0,3}\b(?:RT|MT|rt) @\w+:? *)+")
+#: A hand-made repost: ``RT @name:`` in front, possibly several times; ``name`` is the innermost.
+RETOLD: Final = re.compile(r"(?:\W{0,3}\b(?:RT|MT|rt) @(?P<name>\w+):? *)+")
 _URL: Final = re.compile(r"https?:?/?/?\S*|\bwww\.\S+|\bpic\.twitter\.com/\S+", re.IGNORECASE)
 _USER: Final = re.compile(r"@\w+")
 _VIA: Final = re.compile(
