@@ -1,0 +1,96 @@
+"""An analyst's SQL: one statement that reads, with a limit of rows and of time."""
+
+import threading
+from datetime import UTC, datetime
+from typing import Any
+
+import duckdb
+
+from pipeline.errors import Misuse
+from pipeline.ports import Table
+
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_LONGEST_MESSAGE = 300
+
+
+def answer(
+    cursor: duckdb.DuckDBPyConnection, text: str, limit: int | None, seconds: float | None
+) -> Table:
+    """The table that one SELECT, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN gives.
+
+    It runs in a read-only transaction, and files and settings are locked for the whole database, so
+    that it can neither write nor read anything but the warehouse. Times come as aware datetimes.
+    Raises Misuse, with what DuckDB says of the statement, or for a limit of time passed.
+    """
+    try:
+        statement = _only_reading(cursor, text)
+        cursor.execute("BEGIN TRANSACTION READ ONLY")
+        try:
+            return _run(cursor, statement, limit, seconds)
+        finally:
+            cursor.execute("ROLLBACK")
+    except duckdb.InterruptException as error:
+        raise Misuse(f"the query took longer than {seconds:g} s; ask for less") from error
+    except duckdb.OutOfMemoryException as error:
+        raise Misuse("the query needs more memory than it may have; ask for less") from error
+    except (duckdb.IOException, duckdb.FatalException):
+        raise  # the file's matter, not the statement's
+    except duckdb.Error as error:
+        raise Misuse(_one_line(error)) from error
+
+
+def _only_reading(cursor: duckdb.DuckDBPyConnection, text: str) -> duckdb.Statement:
+    statements = cursor.extract_statements(text)
+    if len(statements) != 1:
+        raise Misuse(f"one SQL statement at a time, this has {len(statements)}")
+    if statements[0].type not in _READS:
+        kind = str(statements[0].type).rpartition(".")[2]
+        raise Misuse(f"only SELECT, DESCRIBE, SHOW and EXPLAIN are answered, not {kind}")
+    return statements[0]
+
+
+def _run(
+    cursor: duckdb.DuckDBPyConnection,
+    statement: duckdb.Statement,
+    limit: int | None,
+    seconds: float | None,
+) -> Table:
+    timer = None if seconds is None else threading.Timer(seconds, cursor.interrupt)
+    if timer is not None:
+        timer.start()
+    try:
+        cursor.execute(statement)
+        described = cursor.description or []
+        rows = _fetch(cursor, [str(column[1]) for column in described], limit)
+    finally:
+        if timer is not None:
+            timer.cancel()
+    cut = limit is not None and len(rows) > limit
+    return Table([column[0] for column in described], rows[:limit], cut)
+
+
+def _fetch(
+    cursor: duckdb.DuckDBPyConnection, kinds: list[str], limit: int | None
+) -> list[tuple[Any, ...]]:
+    """All rows, or one more than ``limit``."""
+    if any("WITH TIME ZONE" in kind for kind in kinds):
+        # DuckDB's own way to a datetime with a zone wants a library that we do not need otherwise.
+        table: Any = cursor.to_arrow_table()
+        table = table if limit is None else table.slice(0, limit + 1)
+        columns = [column.to_pylist() for column in table.columns]
+        rows = list(zip(*columns, strict=True))
+    else:
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
+    return [tuple(_in_utc(value) for value in row) for row in rows]
+
+
+def _in_utc(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return value
+
+
+def _one_line(error: duckdb.Error) -> str:
+    """The first line of what DuckDB says, without its class of error twice."""
+    line = str(error).strip().splitlines()[0]
+    return f"this SQL cannot be answered: {line[:_LONGEST_MESSAGE]}"

@@ -1,0 +1,176 @@
+-- The questions that the page and the watch ask. A value that is not given is NULL; filters that
+-- are NULL let everything pass. Removed mentions are in the counts and nowhere else.
+
+-- name: newest_feedback
+-- The newest arrivals first. Filters: source, track, intent, linked (true, false), after (an arrival
+-- number). With intent or linked, the newest $within (20,000) that pass the others are looked at.
+WITH newest AS MATERIALIZED (
+    SELECT id FROM fct_mention
+    WHERE NOT is_hidden AND NOT is_erased
+        AND ($source::VARCHAR IS NULL OR source = $source::VARCHAR)
+        AND ($track::VARCHAR IS NULL OR list_contains(tracks, $track::VARCHAR))
+        AND arrival > coalesce($after::BIGINT, -1)
+    ORDER BY arrival DESC
+    LIMIT (CASE WHEN $intent::VARCHAR IS NULL AND $linked::BOOLEAN IS NULL
+        THEN coalesce($limit::BIGINT, 200) ELSE coalesce($within::BIGINT, 20000) END)
+), links AS (
+    SELECT * FROM best_link WHERE mention_id IN (SELECT id FROM newest)
+), picked AS (
+    SELECT m.*, l.word[1] AS incident_id, l.word[2] AS link_state, l.word[3] AS link_p,
+        l.word[4] AS link_by
+    FROM mention_now m LEFT JOIN links l ON l.mention_id = m.id
+    WHERE m.id IN (SELECT id FROM newest)
+        AND ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
+        AND ($linked::BOOLEAN IS NULL OR (l.word IS NOT NULL) = $linked::BOOLEAN)
+    ORDER BY m.arrival DESC
+    LIMIT (coalesce($limit::BIGINT, 200))
+)
+SELECT p.id, p.source, p.kind, d.handle, p.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
+    p.intent, p.intent_p, p.intent_sure, p.topic, p.severity, p.sentiment, p.noise = 'yes' AS is_noise,
+    p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, p.incident_id,
+    i.title AS incident_title, i.status AS incident_status, i.is_proposed AS incident_is_proposed,
+    p.link_state, p.link_p, p.link_by, p.version, p.arrival
+FROM picked p
+LEFT JOIN mention_identity d ON d.mention_id = p.id
+LEFT JOIN incident_now i ON i.incident_id = p.incident_id
+ORDER BY p.arrival DESC;
+
+-- name: counts_per_minute
+-- Mentions, reports and witnesses of reports by minute of event_at, from $from_at up to $to_at
+-- (excluded), with the filters of newest_feedback. Minutes without mentions have no row.
+SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
+    count(*) FILTER (m.is_report) AS reports,
+    count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses
+FROM mention_now m
+WHERE m.event_at >= $from_at::TIMESTAMP AND m.event_at < $to_at::TIMESTAMP
+    AND ($source::VARCHAR IS NULL OR m.source = $source::VARCHAR)
+    AND ($track::VARCHAR IS NULL OR list_contains(m.tracks, $track::VARCHAR))
+    AND ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
+    AND ($linked::BOOLEAN IS NULL
+        OR (m.id IN (SELECT mention_id FROM best_link)) = $linked::BOOLEAN)
+GROUP BY 1 ORDER BY 1;
+
+-- name: last_event
+-- The time of the newest mention: where "now" is in a replay.
+SELECT max(event_at) AS event_at, max(seen_at) AS seen_at FROM fct_mention;
+
+-- name: incident_list
+-- Incidents with their counts: proposals first, then open, then closed ones, the newest first.
+SELECT incident_id, title, status, impact, track, tracks, components, regions, started_at, opened_at,
+    resolved_at, is_proposed, official_id, lead_seconds, witnesses, mentions, first_report_at, url,
+    status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
+FROM incidents
+ORDER BY status = 'proposed' DESC, is_closed, opened_at DESC, incident_id
+LIMIT (coalesce($limit::BIGINT, 200)) OFFSET (coalesce($offset::BIGINT, 0));
+
+-- name: incident
+-- One incident by $id with what its official channel said (updates) and when its status changed.
+SELECT v.*, n.updates, n.history,
+    v.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
+FROM incidents v JOIN incident_now n USING (incident_id)
+WHERE v.incident_id = $id::VARCHAR;
+
+-- name: incident_posts
+-- The posts linked to or suggested for the incident $id with the reasons, earliest first. With
+-- $state only those: linked or suggested.
+WITH of_it AS MATERIALIZED (
+    SELECT * FROM link_now
+    WHERE incident_id = $id::VARCHAR AND link_state IN ('linked', 'suggested')
+        AND ($state::VARCHAR IS NULL OR link_state = $state::VARCHAR)
+)
+SELECT m.id, m.source, m.kind, d.handle, m.text, m.event_at, m.seen_at, d.url, m.tracks, m.intent,
+    m.intent_p, m.topic, m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind,
+    m.repeat_of, m.is_report, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
+FROM of_it l
+JOIN mention_now m ON m.id = l.mention_id
+LEFT JOIN mention_identity d ON d.mention_id = m.id
+WHERE NOT m.is_removed
+ORDER BY m.event_at, m.id
+LIMIT (coalesce($limit::BIGINT, 100)) OFFSET (coalesce($offset::BIGINT, 0));
+
+-- name: incident_timeline
+-- Posts linked to the incident $id by minute of event_at.
+SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
+    count(*) FILTER (m.is_report) AS reports,
+    count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses
+FROM link_now l JOIN mention_now m ON m.id = l.mention_id
+WHERE l.incident_id = $id::VARCHAR AND l.link_state = 'linked'
+GROUP BY 1 ORDER BY 1;
+
+-- name: sources_and_tracks
+-- What the filters may choose from: kind (source, track, intent), name and number of mentions.
+SELECT 'source' AS kind, source AS name, count(*) AS mentions FROM fct_mention GROUP BY 2
+UNION ALL
+SELECT 'track', track, count(*) FROM mention_tracks GROUP BY 2
+UNION ALL
+SELECT 'intent', intent, count(*) FROM fct_mention WHERE intent IS NOT NULL GROUP BY 2
+ORDER BY 1, 3 DESC, 2;
+
+-- name: totals
+-- What is held: mentions, repeats, linked, removed, incidents, proposals, from when to when.
+SELECT m.*, l.linked, i.incidents, i.proposals
+FROM (
+    SELECT count(*) AS mentions, count(*) FILTER (repeat_kind <> 'original') AS repeats,
+        count(*) FILTER (is_hidden OR is_erased) AS removed, min(event_at) AS from_at,
+        max(event_at) AS to_at
+    FROM fct_mention
+) m, (
+    SELECT count(DISTINCT mention_id) AS linked FROM link_now WHERE link_state = 'linked'
+) l, (
+    SELECT count(*) FILTER (NOT is_proposed) AS incidents,
+        count(*) FILTER (is_proposed) AS proposals
+    FROM dim_incident
+) i;
+
+-- name: coverage_now
+-- Up to when each source was read for each track, and the last gap with its cause.
+SELECT source, track, max(to_at) FILTER (NOT is_gap) AS read_to, max(to_at) FILTER (is_gap) AS gap_to,
+    arg_max(cause, to_at) FILTER (is_gap) AS gap_cause
+FROM coverage GROUP BY source, track ORDER BY source, track;
+
+-- name: mention
+-- One mention by $id with everything: labels, identity, links with their reasons, decisions.
+SELECT f.*, m.tracks, m.lang, m.said_place, m.label_evidence, m.engagement, m.rating, m.hashtags,
+    d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d.quote_of, d.thread,
+    i.title AS incident_title,
+    (SELECT to_json(list({'incident': l.incident_id, 'title': n.title, 'status': n.status,
+            'state': l.link_state, 'p': l.link_p, 'by': l.link_by, 'evidence': l.evidence}
+            ORDER BY l.link_state, l.link_p DESC, l.incident_id))
+        FROM link_now l LEFT JOIN incident_now n ON n.incident_id = l.incident_id
+        WHERE l.mention_id = $id::VARCHAR) AS links,
+    (SELECT to_json(list({'id': c.decision_id, 'verb': c.verb, 'value': c.value,
+            'by': c.decided_by, 'at': strftime(c.decided_at, '%Y-%m-%dT%H:%M:%SZ')}
+            ORDER BY c.decided_at DESC, c.decision_id DESC))
+        FROM fct_decision c WHERE c.subject = $id::VARCHAR) AS decisions
+FROM feedback f
+JOIN fct_mention m ON m.id = f.id
+LEFT JOIN mention_identity d ON d.mention_id = f.id AND NOT f.is_removed
+LEFT JOIN incident_now i ON i.incident_id = f.incident_id
+WHERE f.id = $id::VARCHAR;
+
+-- name: mentions_for_incident
+-- What late linking scores for the incident $incident at $incident_version: mentions of $tracks (an
+-- empty list: of all) with event_at in [$from_at, $to_at], and whatever has a link of the machine
+-- made for an older record. Pages by id: $after is the last id of the page before. The labels are
+-- the machine's own, so that the answer is the worker's; link_* is the machine's link, if any.
+SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
+    m.seen_at, m.tracks, m.hashtags, m.rating, m.model, m.repeat_kind, m.repeat_of, m.repeat_group,
+    m.intent, m.intent_p, m.intent_sure, m.topic, m.topic_p, m.topic_sure, m.severity, m.severity_p,
+    m.severity_sure, m.sentiment, m.sentiment_p, m.sentiment_sure, m.informative, m.informative_p,
+    m.informative_sure, m.noise, m.noise_p, m.noise_sure, m.language, m.language_p, m.language_sure,
+    m.component, m.component_p, m.component_sure, m.place, m.place_p, m.place_sure, m.app_version,
+    m.app_version_p, m.app_version_sure, m.label_evidence, l.state AS link_state, l.p AS link_p,
+    l.made_by AS link_by, l.incident_version AS link_incident_version
+FROM fct_mention m
+LEFT JOIN (SELECT * FROM fct_link WHERE incident_id = $incident::VARCHAR) l
+    ON l.mention_id = m.id AND l.mention_version = m.version
+WHERE NOT m.is_erased AND m.id > coalesce($after::VARCHAR, '')
+    AND ((m.event_at >= $from_at::TIMESTAMP AND m.event_at <= $to_at::TIMESTAMP
+            AND (len($tracks::VARCHAR[]) = 0 OR list_has_any(m.tracks, $tracks::VARCHAR[])))
+        OR l.incident_version < $incident_version::BIGINT)
+ORDER BY m.id
+LIMIT (coalesce($limit::BIGINT, 2000));
+
+-- name: incident_records
+-- The newest record of every incident, from which the book can be made again.
+SELECT incident_id, record FROM dim_incident ORDER BY incident_id;

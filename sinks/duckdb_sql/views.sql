@@ -1,0 +1,258 @@
+-- The views. feedback, mention_tracks, incident_feedback, incidents, coverage, mentions_hourly and
+-- removals are stable: columns may be added, never renamed or taken away. The others serve them.
+
+-- name: person_label
+-- What people said about a mention, by head: the last word, by (decided at, decision id).
+CREATE VIEW person_label AS
+SELECT subject AS id,
+    arg_max(name, said) FILTER (head = 'intent') AS intent,
+    arg_max(name, said) FILTER (head = 'topic') AS topic,
+    arg_max(name, said) FILTER (head = 'severity') AS severity,
+    arg_max(name, said) FILTER (head = 'sentiment') AS sentiment,
+    arg_max(name, said) FILTER (head = 'informative') AS informative,
+    arg_max(name, said) FILTER (head = 'noise') AS noise,
+    arg_max(name, said) FILTER (head = 'language') AS language,
+    arg_max(name, said) FILTER (head = 'component') AS component,
+    arg_max(name, said) FILTER (head = 'place') AS place,
+    arg_max(name, said) FILTER (head = 'version') AS app_version,
+    max(updated_at) AS updated_at
+FROM (
+    SELECT subject, split_part(value, '=', 1) AS head, value[instr(value, '=') + 1:] AS name,
+        ROW(decided_at, decision_id) AS said, updated_at
+    FROM fct_decision WHERE verb = 'relabel'
+)
+GROUP BY subject;
+
+-- name: repeat_head
+-- The earliest mention of each group that has more than its namesake, whatever arrived first.
+CREATE VIEW repeat_head AS
+SELECT repeat_group, arg_min(id, ROW(event_at, id)) AS head_id,
+    arg_min(repeat_kind, ROW(event_at, id)) AS head_kind
+FROM fct_mention
+WHERE repeat_group IN (SELECT repeat_group FROM fct_mention WHERE id <> repeat_group)
+GROUP BY repeat_group;
+
+-- name: mention_now
+-- A mention as it is to be read now: people's words over the machine's, repeats after their head,
+-- no text once removed. A witness is an author, or an unknown author's post that is no repost.
+CREATE VIEW mention_now AS
+SELECT f.*,
+    CASE WHEN author_key IS NOT NULL THEN author_key WHEN kind <> 'repost' THEN id END AS witness,
+    coalesce(intent = 'report' AND coalesce(noise, 'no') <> 'yes'
+        AND repeat_kind IN ('original', 'near'), FALSE) AS is_report
+FROM (
+    SELECT m.id, m.source, m.kind, m.author_key,
+        CASE WHEN m.is_hidden OR m.is_erased THEN NULL ELSE m.text END AS text,
+        m.lang, m.said_place, m.said_at, m.event_at, m.seen_at,
+        greatest(m.updated_at, p.updated_at) AS updated_at, m.tracks, m.tracks[1] AS track,
+        coalesce(p.intent, m.intent) AS intent,
+        CASE WHEN p.intent IS NULL THEN m.intent_p ELSE 1 END AS intent_p,
+        p.intent IS NOT NULL OR m.intent_sure AS intent_sure,
+        coalesce(p.topic, m.topic) AS topic,
+        CASE WHEN p.topic IS NULL THEN m.topic_p ELSE 1 END AS topic_p,
+        p.topic IS NOT NULL OR m.topic_sure AS topic_sure,
+        coalesce(p.severity, m.severity) AS severity,
+        CASE WHEN p.severity IS NULL THEN m.severity_p ELSE 1 END AS severity_p,
+        p.severity IS NOT NULL OR m.severity_sure AS severity_sure,
+        coalesce(p.sentiment, m.sentiment) AS sentiment,
+        CASE WHEN p.sentiment IS NULL THEN m.sentiment_p ELSE 1 END AS sentiment_p,
+        p.sentiment IS NOT NULL OR m.sentiment_sure AS sentiment_sure,
+        coalesce(p.informative, m.informative) AS informative,
+        CASE WHEN p.informative IS NULL THEN m.informative_p ELSE 1 END AS informative_p,
+        p.informative IS NOT NULL OR m.informative_sure AS informative_sure,
+        coalesce(p.noise, m.noise) AS noise,
+        CASE WHEN p.noise IS NULL THEN m.noise_p ELSE 1 END AS noise_p,
+        p.noise IS NOT NULL OR m.noise_sure AS noise_sure,
+        coalesce(p.language, m.language) AS language,
+        CASE WHEN p.language IS NULL THEN m.language_p ELSE 1 END AS language_p,
+        p.language IS NOT NULL OR m.language_sure AS language_sure,
+        coalesce(p.component, m.component) AS component,
+        CASE WHEN p.component IS NULL THEN m.component_p ELSE 1 END AS component_p,
+        p.component IS NOT NULL OR m.component_sure AS component_sure,
+        coalesce(p.place, m.place) AS place,
+        CASE WHEN p.place IS NULL THEN m.place_p ELSE 1 END AS place_p,
+        p.place IS NOT NULL OR m.place_sure AS place_sure,
+        coalesce(p.app_version, m.app_version) AS app_version,
+        CASE WHEN p.app_version IS NULL THEN m.app_version_p ELSE 1 END AS app_version_p,
+        p.app_version IS NOT NULL OR m.app_version_sure AS app_version_sure,
+        CASE
+            WHEN h.repeat_group IS NULL OR h.head_id = m.id THEN
+                CASE WHEN m.repeat_kind IN ('copy', 'near') THEN 'original' ELSE m.repeat_kind END
+            WHEN m.repeat_kind <> 'original' THEN m.repeat_kind
+            -- It arrived before the head: it is to the head what the head was said to be to it.
+            WHEN h.head_kind IN ('copy', 'near') THEN h.head_kind
+            ELSE 'near'
+        END AS repeat_kind,
+        CASE WHEN h.head_id <> m.id THEN h.head_id END AS repeat_of,
+        m.repeat_group, m.label_evidence, m.engagement, m.rating, m.version,
+        m.model AS model_version, m.is_hidden OR m.is_erased AS is_removed, m.is_erased, m.arrival
+    FROM fct_mention m
+    LEFT JOIN person_label p ON p.id = m.id
+    LEFT JOIN repeat_head h ON h.repeat_group = m.repeat_group
+) f;
+
+-- name: incident_word
+-- A person's last word on each incident: accept, dismiss or merge.
+CREATE VIEW incident_word AS
+SELECT subject AS incident_id, arg_max(verb, ROW(decided_at, decision_id)) AS verb,
+    arg_max(value, ROW(decided_at, decision_id)) AS value, max(updated_at) AS updated_at
+FROM fct_decision WHERE verb IN ('accept', 'dismiss', 'merge')
+GROUP BY subject;
+
+-- name: incident_alias
+-- Where merged incidents ended up, however many merges away. A circle of merges leads nowhere.
+CREATE VIEW incident_alias AS
+WITH RECURSIVE merge AS (
+    SELECT incident_id, value AS into_id FROM incident_word WHERE verb = 'merge'
+), step AS (
+    SELECT incident_id, into_id, 1 AS depth FROM merge
+    UNION ALL
+    SELECT s.incident_id, m.into_id, s.depth + 1
+    FROM step s JOIN merge m ON m.incident_id = s.into_id WHERE s.depth < 16
+)
+SELECT incident_id, into_id FROM step
+WHERE into_id NOT IN (SELECT incident_id FROM merge);
+
+-- name: link_now
+-- A row per mention and incident with the word that counts: a person's, else the machine's if it was
+-- made for the mention's present version. Links of a merged incident are its heir's. Also unlinked.
+CREATE VIEW link_now AS
+WITH machine AS (
+    SELECT l.mention_id, coalesce(a.into_id, l.incident_id) AS incident_id,
+        arg_max(ROW(l.state, l.p, l.made_by, l.evidence),
+            ROW(l.state = 'linked', l.state = 'suggested', l.p, l.incident_id)) AS word,
+        max(l.updated_at) AS updated_at
+    FROM fct_link l
+    JOIN fct_mention m ON m.id = l.mention_id AND m.version = l.mention_version
+    LEFT JOIN incident_alias a ON a.incident_id = l.incident_id
+    GROUP BY ALL
+), person AS (
+    SELECT d.subject AS mention_id, coalesce(a.into_id, d.value) AS incident_id,
+        arg_max(d.verb, ROW(d.decided_at, d.decision_id)) AS verb,
+        max(d.decided_at) AS decided_at, max(d.updated_at) AS updated_at
+    FROM fct_decision d
+    SEMI JOIN fct_mention m ON m.id = d.subject
+    LEFT JOIN incident_alias a ON a.incident_id = d.value
+    WHERE d.verb IN ('link', 'unlink')
+    GROUP BY ALL
+)
+SELECT mention_id, incident_id,
+    CASE p.verb WHEN 'link' THEN 'linked' WHEN 'unlink' THEN 'unlinked' ELSE w.word[1] END
+        AS link_state,
+    CASE p.verb WHEN 'link' THEN 1 WHEN 'unlink' THEN 0 ELSE w.word[2] END AS link_p,
+    CASE WHEN p.verb IS NULL THEN w.word[3] ELSE 'person' END AS link_by,
+    w.word[4] AS evidence, p.decided_at, greatest(w.updated_at, p.updated_at) AS updated_at
+FROM machine w FULL JOIN person p USING (mention_id, incident_id);
+
+-- name: incident_feedback
+-- A row per mention and incident it is linked to or suggested for. link_p is 0 to 1; evidence is a
+-- JSON list of {kind, value, weight}; decided_at is a person's time, NULL where the machine linked.
+CREATE VIEW incident_feedback AS
+SELECT mention_id AS id, incident_id, link_state, link_p, link_by, evidence, decided_at
+FROM link_now WHERE link_state IN ('linked', 'suggested');
+
+-- name: incident_now
+-- An incident with people's words folded in.
+CREATE VIEW incident_now AS
+SELECT i.incident_id, i.version, i.title,
+    CASE
+        WHEN w.verb = 'dismiss' THEN 'dismissed'
+        WHEN i.status = 'proposed' AND w.verb = 'merge' THEN coalesce(o.status, 'investigating')
+        WHEN i.status = 'proposed' AND w.verb = 'accept' THEN 'investigating'
+        ELSE i.status
+    END AS status,
+    i.impact, i.tracks[1] AS track, i.tracks, i.components, i.regions,
+    i.started_at, i.opened_at, i.resolved_at, i.is_proposed,
+    CASE WHEN coalesce(w.verb, '') <> 'dismiss' THEN coalesce(a.into_id, i.official_id) END
+        AS official_id,
+    i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at
+FROM dim_incident i
+LEFT JOIN incident_word w ON w.incident_id = i.incident_id
+LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
+LEFT JOIN dim_incident o ON o.incident_id = a.into_id;
+
+-- name: best_link
+-- The one incident to name with a mention: a person's link first, then linked before suggested, an
+-- official incident before a proposal that it took over, then p. Never one that was dismissed.
+CREATE VIEW best_link AS
+SELECT mention_id,
+    arg_max(ROW(l.incident_id, link_state, link_p, link_by),
+        ROW(link_by = 'person', link_state = 'linked', i.official_id IS NULL, link_p,
+            l.incident_id)) AS word,
+    max(l.updated_at) AS updated_at
+FROM link_now l LEFT JOIN incident_now i ON i.incident_id = l.incident_id
+WHERE link_state IN ('linked', 'suggested')
+    AND (link_by = 'person' OR coalesce(i.status, '') <> 'dismissed')
+GROUP BY mention_id;
+
+-- name: feedback
+-- A row per mention: what was said, what we made of it, and the incident it is about. The columns
+-- *_p are 0 to 1. Times are UTC. text is NULL once the mention is removed.
+CREATE VIEW feedback AS
+SELECT m.id, source, kind, author_key, text, said_at, event_at, seen_at,
+    greatest(m.updated_at, l.updated_at) AS updated_at, track, intent, intent_p, topic, severity,
+    sentiment, informative = 'yes' AS is_informative, noise = 'yes' AS is_noise, component, place,
+    app_version, language, repeat_kind, repeat_of, repeat_group, l.word[1] AS incident_id,
+    l.word[2] AS link_state, l.word[3] AS link_p, l.word[4] AS link_by, model_version, is_removed,
+    topic_p, severity_p, sentiment_p, informative_p, noise_p, component_p, place_p, app_version_p,
+    language_p, intent_sure, is_report, witness, version
+FROM mention_now m LEFT JOIN best_link l ON l.mention_id = m.id;
+
+-- name: mention_tracks
+-- A row per mention and track it matches.
+CREATE VIEW mention_tracks AS
+SELECT id, unnest(tracks) AS track FROM fct_mention;
+
+-- name: incident_count
+-- Mentions (repeats included) and witnesses (distinct authors of reports) linked to an incident.
+CREATE VIEW incident_count AS
+SELECT l.incident_id, count(*) AS mentions,
+    count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses,
+    min(m.event_at) FILTER (m.is_report) AS first_report_at
+FROM link_now l JOIN mention_now m ON m.id = l.mention_id
+WHERE l.link_state = 'linked'
+GROUP BY l.incident_id;
+
+-- name: incident_lead
+-- How many seconds a proposal stood before the official incident that it became was opened.
+CREATE VIEW incident_lead AS
+SELECT o.incident_id, epoch(o.opened_at) - epoch(min(p.opened_at)) AS lead_seconds
+FROM incident_now p JOIN dim_incident o ON o.incident_id = p.official_id
+WHERE p.is_proposed
+GROUP BY o.incident_id, o.opened_at;
+
+-- name: incidents
+-- A row per incident, official or proposed. lead_seconds: our proposal before the official opening,
+-- negative if after, on both rows. Witnesses are distinct authors of linked reports after repeats.
+CREATE VIEW incidents AS
+SELECT i.incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,
+    official_id, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
+    coalesce(c.mentions, 0) AS mentions, tracks, components, regions, url, first_report_at, version,
+    updated_at
+FROM incident_now i
+LEFT JOIN incident_count c ON c.incident_id = i.incident_id
+LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_id);
+
+-- name: coverage
+-- Spans in which a source was read for a track (NULL: for all), and gaps with their cause.
+CREATE VIEW coverage AS
+SELECT source, nullif(track, '') AS track, from_at, to_at, is_gap, cause FROM fct_coverage;
+
+-- name: mentions_hourly
+-- Mentions (repeats and removed ones included) and witnesses of reports by hour of event_at. A
+-- mention of two tracks counts for both; one without a track counts under NULL.
+CREATE VIEW mentions_hourly AS
+SELECT track, date_trunc('hour', event_at) AS hour, intent, topic, count(*) AS mentions,
+    count(DISTINCT witness) FILTER (is_report) AS witnesses
+FROM (
+    SELECT unnest(CASE WHEN len(tracks) = 0 THEN [NULL] ELSE tracks END) AS track, event_at, intent,
+        topic, witness, is_report
+    FROM mention_now
+)
+GROUP BY ALL;
+
+-- name: removals
+-- What was to be hidden, shown again or erased. id is the mention's; a keyed hash for an author, and
+-- for a mention that is not here.
+CREATE VIEW removals AS
+SELECT coalesce(id, subject) AS id, kind, asked_at, done_at, scope FROM fct_removal;

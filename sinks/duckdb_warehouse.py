@@ -1,0 +1,256 @@
+"""The warehouse in one DuckDB file: tables, upserts and views stand in ``duckdb_sql/*.sql``.
+
+The stable names are those of ``views.sql``; tables may change. Times are TIMESTAMP in UTC without a
+zone: they come out the same in every session and need no time zone library to be read. ``rows`` and
+``sql`` hand them out as aware datetimes.
+"""
+
+import hashlib
+import threading
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+
+from pipeline.errors import GiveUp, Misuse
+from pipeline.model import Removal
+from pipeline.ports import Row, Rows, Table
+from sinks import sql as named
+from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
+from sinks.duckdb_query import answer
+from sinks.duckdb_write import Write
+from sinks.keys import Keys, read_or_make_key
+
+PROGRAM = "groundswell"
+SCHEMA = 1
+_FOLDER = "duckdb_sql"
+
+
+class DuckDBWarehouse:
+    """The port ``Warehouse`` on a DuckDB file that belongs to this process.
+
+    ``key`` is for the keyed hashes (32 bytes; default: the file ``<path>.key``, made if missing).
+    With ``read_only`` the file must exist and nothing is written, not even the key.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        key: bytes | None = None,
+        read_only: bool = False,
+        memory_limit: str = "256MB",
+    ) -> None:
+        if read_only and not path.exists():
+            raise Misuse(f"there is no warehouse at {path}")
+        self.path = path
+        self._file = DuckDBFile(path, read_only=read_only, memory_limit=memory_limit)
+        self._upserts = named.load(_FOLDER, "upserts")
+        self._queries = named.load(_FOLDER, "queries")
+        self._writing = threading.Lock()
+        self._revision = 0
+        self._snapshot_revision: int | None = None
+        try:
+            self._prepare(read_only)
+            self._keys = self._keyring(key, read_only)
+            with self._file.cursor() as cursor:
+                found = cursor.execute(
+                    "SELECT coalesce(max(arrival), 0), (SELECT count(*) FROM fct_removal) "
+                    "FROM fct_mention"
+                ).fetchall()
+            self._arrival, self._has_removals = int(found[0][0]), bool(found[0][1])
+        except BaseException:
+            self._file.close()
+            raise
+
+    # ---- what is held ---------------------------------------------------------------------------
+
+    def rows(self, query: str, **values: Any) -> list[Row]:
+        """The answer to a query of ``queries.sql``; values not given are NULL.
+
+        Times are aware UTC datetimes, JSON columns are decoded. Raises ValueError for a query or a
+        value that does not exist, TryLater, GiveUp.
+        """
+        asked = self._queries.get(query)
+        if asked is None:
+            raise ValueError(f"no query is named {query}")
+        if unknown := values.keys() - asked.parameters:
+            raise ValueError(f"{query} takes no value named {', '.join(sorted(unknown))}")
+        bound = {name: _bindable(values.get(name)) for name in asked.parameters}
+        with self._file.cursor() as cursor:
+            cursor.execute(asked.text, bound)
+            names = [column[0] for column in cursor.description or ()]
+            kinds = [str(column[1]) for column in cursor.description or ()]
+            found = cursor.fetchall()
+        as_json = [n for n, kind in zip(names, kinds, strict=True) if kind == "JSON"]
+        as_time = [n for n, kind in zip(names, kinds, strict=True) if kind == "TIMESTAMP"]
+        return [_unpacked(dict(zip(names, row, strict=True)), as_json, as_time) for row in found]
+
+    def sql(self, text: str, limit: int | None = None, seconds: float | None = None) -> Table:
+        """The answer to one SELECT, DESCRIBE, SHOW or EXPLAIN. Raises Misuse in one clear line."""
+        with self._file.cursor() as cursor:
+            return answer(cursor, text, limit, seconds)
+
+    def revision(self) -> int:
+        """Grows with every write of this process."""
+        return self._revision
+
+    # ---- writing --------------------------------------------------------------------------------
+
+    def write(self, rows: Rows, at: datetime) -> list[str]:
+        """Writes a batch in one transaction; see the port."""
+        if self._keys is None:
+            raise GiveUp(f"the warehouse {self.path} is open for reading only")
+        with self._writing:
+            with self._file.transaction() as cursor:
+                write = Write(cursor, self._upserts, self._keys, at, self._arrival)
+                write.has_removals = self._has_removals
+                write.take(rows)
+            # Only what was committed counts.
+            self._arrival, self._has_removals = write.arrival, write.has_removals
+            self._revision += 1
+        return write.erased
+
+    def snapshot(self) -> None:
+        """Refreshes ``<path>.snapshot``, unless nothing was written since the last time."""
+        target = snapshot_path(self.path)
+        revision = self._revision
+        if revision == self._snapshot_revision and target.exists():
+            return
+        self._file.copy_to(target)
+        self._snapshot_revision = revision
+
+    def erase(self, removals: Sequence[Removal], at: datetime) -> Row:
+        """Erases and writes the file and its snapshot anew, so that the bytes are gone.
+
+        The receipt says what and when, without ids, names or words.
+        """
+        ids = self.write(Rows(removals=removals), at)
+        self.rewrite()
+        return {
+            "mentions": len(ids),
+            "requests": len(removals),
+            "kinds": sorted({removal.kind for removal in removals}),
+            "at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "rewritten": [self.path.name, *self._snapshot_names()],
+        }
+
+    def rewrite(self) -> None:
+        """Writes the file (and its snapshot, if there is one) anew, without what was deleted."""
+        with self._writing:
+            self._file.rewrite()
+            if self._snapshot_names():
+                self._file.copy_to(snapshot_path(self.path))
+
+    def close(self) -> None:
+        """Closes the file. May be called twice."""
+        self._file.close()
+
+    def _snapshot_names(self) -> list[str]:
+        target = snapshot_path(self.path)
+        return [target.name] if target.exists() else []
+
+    # ---- opening --------------------------------------------------------------------------------
+
+    def _prepare(self, read_only: bool) -> None:
+        """Makes the tables in a new file and tells whether an old one is ours."""
+        with self._file.transaction() as cursor:
+            tables = {row[0] for row in cursor.execute("SHOW TABLES").fetchall()}
+            if not tables and not read_only:
+                for table in named.load(_FOLDER, "schema").values():
+                    cursor.execute(table.text)
+                self._set_meta(cursor, "program", PROGRAM)
+                self._set_meta(cursor, "schema", str(SCHEMA))
+            elif "meta" not in tables:
+                raise foreign(self.path)
+            self._check_meta(self._meta(cursor))
+            if not read_only:
+                self._renew_views(cursor)
+
+    def _check_meta(self, meta: dict[str, str]) -> None:
+        if meta.get("program") != PROGRAM or not meta.get("schema", "").isdigit():
+            raise foreign(self.path)
+        if int(meta["schema"]) > SCHEMA:
+            raise GiveUp(
+                f"the warehouse {self.path} was written by a newer version of this program "
+                f"(schema {meta['schema']}, this one knows {SCHEMA}); install the newer version"
+            )
+
+    def _renew_views(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        views = named.load(_FOLDER, "views")
+        text = "\n".join(view.text for view in views.values())
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        if self._meta(cursor).get("views") == digest:
+            return
+        for view in views.values():
+            cursor.execute(view.text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+        self._set_meta(cursor, "views", digest)
+
+    def _keyring(self, key: bytes | None, read_only: bool) -> Keys | None:
+        if read_only:
+            return None
+        given = key or read_or_make_key(self.path.with_name(self.path.name + ".key"))
+        keys = Keys(given)
+        check = keys.mention("")
+        with self._file.transaction() as cursor:
+            known = self._meta(cursor).get("key_check")
+            if known is None:
+                self._set_meta(cursor, "key_check", check)
+            elif known != check:
+                raise GiveUp(
+                    f"the key does not belong to the warehouse {self.path}: "
+                    f"put the right {self.path.name}.key beside it"
+                )
+        return keys
+
+    @staticmethod
+    def _meta(cursor: duckdb.DuckDBPyConnection) -> dict[str, str]:
+        try:
+            return dict(cursor.execute("SELECT key, value FROM meta").fetchall())
+        except duckdb.BinderException:
+            return {}  # another program's table of that name
+
+    @staticmethod
+    def _set_meta(cursor: duckdb.DuckDBPyConnection, key: str, value: str) -> None:
+        cursor.execute(
+            "INSERT INTO meta VALUES ($key, $value) ON CONFLICT (key) DO UPDATE SET value = $value",
+            {"key": key, "value": value},
+        )
+
+
+def open_for_reading(path: Path) -> tuple[DuckDBWarehouse, float | None]:
+    """The warehouse for reading, and how many seconds old it is: None when it is the file itself.
+
+    While another process owns the file, its newest snapshot is opened instead.
+    Raises Misuse when there is no such file, GiveUp when it is owned and there is no snapshot yet.
+    """
+    try:
+        return DuckDBWarehouse(path, read_only=True), None
+    except Owned as owned:
+        copy = snapshot_path(path)
+        try:
+            age = time.time() - copy.stat().st_mtime
+        except FileNotFoundError:
+            raise GiveUp(f"{owned}; there is no snapshot yet, try again in a moment") from owned
+        return DuckDBWarehouse(copy, read_only=True), max(age, 0.0)
+
+
+def _bindable(value: Any) -> Any:
+    """Times are bound as the tables hold them."""
+    if isinstance(value, datetime):
+        return (value.astimezone(UTC) if value.tzinfo else value).replace(tzinfo=None)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _unpacked(row: Row, as_json: Sequence[str], as_time: Sequence[str]) -> Row:
+    for name in as_json:
+        if row[name] is not None:
+            row[name] = orjson.loads(row[name])
+    for name in as_time:
+        if row[name] is not None:
+            row[name] = row[name].replace(tzinfo=UTC)
+    return row
