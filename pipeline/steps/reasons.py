@@ -1,0 +1,86 @@
+"""The reasons for a link, in words a responder reads. Made only for links that are kept."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+from pipeline.model import Evidence, Label, Mention
+from pipeline.steps.candidates import Entry
+from pipeline.steps.likeness import rare_first
+
+#: A reason that moves the odds by less than this is not worth reading.
+WORTH_TELLING = 0.1
+_WORD = re.compile(r"\w{3,}")
+_WORDS_SHOWN = 3
+_INTENTS = {
+    "report": "reports a failure",
+    "question": "asks whether it fails",
+    "complaint": "complains",
+    "recovery": "says that it works again",
+    "praise": "praises",
+    "request": "asks for something else",
+    "other": "neither reports nor asks",
+}
+
+
+def reasons(
+    mention: Mention,
+    text: str,
+    labels: Mapping[str, Label],
+    entry: Entry,
+    parts: Mapping[str, float],
+) -> tuple[Evidence, ...]:
+    """The reasons for and against, the weightiest first; ``parts`` are their log-odds by kind."""
+    told = {
+        "track": lambda: f"is about {', '.join(sorted(entry.tracks.intersection(mention.tracks)))}",
+        "text": lambda: _shared_words(text, entry),
+        "component": lambda: _named("names", "component", labels, parts),
+        "place": lambda: _named("speaks of", "place", labels, parts),
+        "time": lambda: _time(mention, entry),
+        "intent": lambda: _intent(labels),
+    }
+    kept = [kind for kind in told if abs(parts[kind]) >= WORTH_TELLING]
+    kept.sort(key=lambda kind: -abs(parts[kind]))
+    return tuple(
+        Evidence(kind=kind, value=told[kind](), weight=round(parts[kind], 2)) for kind in kept
+    )
+
+
+def _named(verb: str, head: str, labels: Mapping[str, Label], parts: Mapping[str, float]) -> str:
+    label = labels.get(head)
+    name = "" if label is None else label.name
+    return f"{verb} {name}" if parts[head] > 0 else f"{verb} {name}, which the incident does not"
+
+
+def _shared_words(text: str, entry: Entry) -> str:
+    """The rarest words that both have; pieces of words may be all they share."""
+    said = set(_WORD.findall(entry.whole.lower()))
+    shared = sorted(said.intersection(_WORD.findall(text.lower())))
+    if not shared:
+        return "shares parts of words"
+    return "shares " + ", ".join(f"“{word}”" for word in rare_first(shared)[:_WORDS_SHOWN])
+
+
+def _time(mention: Mention, entry: Entry) -> str:
+    for moment, word in (
+        (entry.incident.started_at, "the start"),
+        (entry.incident.opened_at, "the opening"),
+    ):
+        if mention.event_at < moment:
+            return f"{_span(moment - mention.event_at)} before {word}"
+    return f"{_span(mention.event_at - entry.incident.opened_at)} after the opening"
+
+
+def _span(gap: timedelta) -> str:
+    minutes = round(gap / timedelta(minutes=1))
+    if minutes < 120:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days"
+
+
+def _intent(labels: Mapping[str, Label]) -> str:
+    noise, intent = labels.get("noise"), labels.get("intent")
+    if noise is not None and noise.name == "yes":
+        return "looks like advertising or spam"
+    name = "other" if intent is None else intent.name
+    return _INTENTS.get(name, name)
