@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from pipeline.brokers import keys
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.errors import GiveUp, TryLater
 from pipeline.model import to_ms
@@ -111,8 +112,10 @@ class Logs:
             (first + len(rows), at, log.id),
         )
         if log.compacted:
-            gone = [(key, offset) for offset, _, key, value in rows if value is None]
-            db.executemany(f"DELETE FROM {log.table} WHERE key = ? AND offset < ?", gone)
+            keys.add(db, log.table, [(key, offset) for offset, _, key, _ in rows])
+            for offset, _, key, value in rows:
+                if value is None:
+                    keys.delete(db, log.table, key, before=offset)
 
     def after(
         self, db: sqlite3.Connection, log: Log, offset: int, limit: int, room: int
@@ -229,5 +232,5 @@ def _create(db: sqlite3.Connection, topic: Topic) -> None:
         f"CREATE TABLE {table} "
         "(offset INTEGER PRIMARY KEY, at INTEGER NOT NULL, key TEXT NOT NULL, value BLOB)"
     )
-    if topic.compacted:  # only these are ever asked for a key
-        db.execute(f"CREATE INDEX {table}_key ON {table} (key, offset)")
+    if topic.compacted:
+        keys.create(db, table)

@@ -1,10 +1,11 @@
 """Upkeep of the local broker's file: compaction, retention, erasure."""
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
 from pipeline import topics
+from pipeline.brokers import keys
 from pipeline.brokers.logs import Log, Logs
 from pipeline.deadletters import tells_of
 from pipeline.model import to_ms
@@ -13,14 +14,6 @@ from pipeline.model import to_ms
 COMPACT_AFTER = timedelta(hours=24)
 # Offsets looked at in one transaction: some milliseconds, so that producers hardly notice.
 _STEP = 2_000
-
-_SUPERSEDED = """
-    DELETE FROM {table} WHERE offset > ? AND offset <= ? AND at < ? AND (
-      value IS NULL
-      OR EXISTS (SELECT 1 FROM {table} later WHERE later.key = {table}.key
-                 AND later.offset > {table}.offset))
-"""
-_BY_KEY = "DELETE FROM {table} WHERE key = ? OR (key > ? AND key < ?)"
 
 
 def compact(logs: Logs, now: datetime) -> int:
@@ -40,29 +33,40 @@ def compact(logs: Logs, now: datetime) -> int:
 
 
 def _expire(logs: Logs, log: Log, before: int) -> int:
+    """Deletes everything taken before a time (ms), in small transactions."""
     with logs.file.read() as db:
         last = logs.before(db, log, before)
-    return _stepwise(
-        logs, log, last, f"DELETE FROM {log.table} WHERE offset > ? AND offset <= ?", ()
-    )
+        low = (db.execute(f"SELECT min(offset) FROM {log.table}").fetchone()[0] or last + 1) - 1
+    dropped = 0
+    while low < last:
+        low = min(low + _STEP, last)
+        with logs.file.write() as db:
+            dropped += _delete_up_to(db, log, low)
+    return dropped
 
 
 def _supersede(logs: Logs, log: Log, before: int) -> int:
-    with logs.file.read() as db:
-        last = _consumed(logs, db, log)
-    return _stepwise(logs, log, last, _SUPERSEDED.format(table=log.table), (before,))
-
-
-def _stepwise(logs: Logs, log: Log, last: int, statement: str, values: tuple[int, ...]) -> int:
-    """Runs ``statement`` over ranges of offsets up to ``last``, a transaction each."""
+    """Deletes what a later record of the key replaces, and tombstones; a segment at a time."""
     dropped = 0
-    with logs.file.read() as db:
-        low = (db.execute(f"SELECT min(offset) FROM {log.table}").fetchone()[0] or last + 1) - 1
-    while low < last:
-        high = min(low + _STEP, last)
+    try:
         with logs.file.write() as db:
-            dropped += db.execute(statement, (low, high, *values)).rowcount
-        low = high
+            last = _consumed(logs, db, log)
+            segments = keys.find_newest(db, log.table)
+        for segment in segments:
+            with logs.file.write() as db:
+                gone = keys.superseded(db, log.table, segment, last, before)
+                keys.delete_at(db, log.table, segment, gone)
+                dropped += len(gone)
+    finally:
+        with logs.file.write() as db:
+            keys.forget_newest(db)
+    return dropped
+
+
+def _delete_up_to(db: sqlite3.Connection, log: Log, last: int) -> int:
+    dropped = db.execute(f"DELETE FROM {log.table} WHERE offset <= ?", (last,)).rowcount
+    if log.compacted:
+        keys.forget(db, log.table, last)
     return dropped
 
 
@@ -87,27 +91,21 @@ def discard_consumed(logs: Logs, read_up_to: Callable[[Log], int | None]) -> int
             read_to = read_up_to(log)
             if consumed:
                 last = consumed if read_to is None else min(consumed, read_to)
-                dropped += db.execute(
-                    f"DELETE FROM {log.table} WHERE offset <= ?", (last,)
-                ).rowcount
+                dropped += _delete_up_to(db, log, last)
     return dropped
 
 
-def erase(logs: Logs, keys: Iterable[str]) -> int:
-    """Deletes the records of these keys everywhere and rewrites the file without their bytes.
+def erase(logs: Logs, names: Iterable[str]) -> int:
+    """Deletes the records of these names everywhere and rewrites the file without their bytes.
 
-    A key is a mention's id or ``source:author_id``. Records whose key begins with ``key|`` (links)
-    go too, and so do dead letters whose bytes tell of one of the keys.
+    A name is a mention's id or ``source:author_id``. Late links, whose key begins
+    with ``name|``, go too, and so do dead letters whose bytes tell of one of the names.
     """
-    wanted = sorted(set(keys))
+    wanted = sorted(set(names))
     dropped = 0
     with logs.file.write(durable=True) as db:
         for log in logs.all():
-            for key in wanted:
-                cursor = db.execute(
-                    _BY_KEY.format(table=log.table), (key, f"{key}|", f"{key}}}")
-                )  # "}" is the character after "|"
-                dropped += cursor.rowcount
+            dropped += _erase_keys(db, log, set(wanted))
             if log.name == topics.DEADLETTER:
                 dropped += _erase_dead(db, log, wanted)
     logs.file.rewrite()
@@ -115,11 +113,32 @@ def erase(logs: Logs, keys: Iterable[str]) -> int:
     return dropped
 
 
-def _erase_dead(db: sqlite3.Connection, log: Log, keys: list[str]) -> int:
+def _erase_keys(db: sqlite3.Connection, log: Log, names: set[str]) -> int:
+    """Deletes the records of these names; one scan, however many there are."""
+    found = {
+        key
+        for (key,) in db.execute(f"SELECT key FROM {log.table}")
+        if key in names or any(key[:at] in names for at in _bars(key))
+    }
+    if log.compacted:
+        return sum(keys.delete(db, log.table, key) for key in found)
+    rows = [(key,) for key in found]
+    return db.executemany(f"DELETE FROM {log.table} WHERE key = ?", rows).rowcount
+
+
+def _bars(key: str) -> Iterator[int]:
+    """Where a key may end and the second half of a late link's key begin."""
+    at = key.find("|")
+    while at >= 0:
+        yield at
+        at = key.find("|", at + 1)
+
+
+def _erase_dead(db: sqlite3.Connection, log: Log, names: list[str]) -> int:
     found = [
         (offset,)
         for offset, value in db.execute(f"SELECT offset, value FROM {log.table}")
-        if value is not None and tells_of(value, keys)
+        if value is not None and tells_of(value, names)
     ]
     db.executemany(f"DELETE FROM {log.table} WHERE offset = ?", found)
     return len(found)
