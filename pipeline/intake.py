@@ -1,0 +1,217 @@
+"""Intake: from a source to the topics; the cursor moves only after the acknowledgement."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic_core import PydanticSerializationError
+
+from pipeline import deadletters, topics
+from pipeline.errors import GroundswellError, SetAside
+from pipeline.masking import masked
+from pipeline.model import (
+    EVENT_AHEAD,
+    Coverage,
+    Cursor,
+    Decision,
+    Incident,
+    Mention,
+    Removal,
+    Word,
+    read,
+)
+from pipeline.ports import Broker, Clock, Collector, Item, Unreadable
+from pipeline.reading import batches
+from pipeline.tracks import Matcher
+
+log = logging.getLogger(__name__)
+
+#: A batch that is not full goes out when it is so old: a slow stream must not wait for the rest.
+LINGER = timedelta(milliseconds=500)
+
+TOPIC_OF: dict[type[Word], str] = {
+    Mention: topics.MENTIONS,
+    Removal: topics.MENTIONS,
+    Incident: topics.INCIDENTS,
+    Decision: topics.DECISIONS,
+    Coverage: topics.COVERAGE,
+}
+
+
+def prepare(mention: Mention, now: datetime, matcher: Matcher | None, mask: bool = True) -> Mention:
+    """A mention as it goes on the topic: times in bounds, tracks matched, private numbers masked.
+
+    ``now`` becomes ``seen_at`` where the source did not set it. Tracks that are given are kept.
+    """
+    update: dict[str, Any] = {}
+    seen_at = mention.seen_at
+    if "seen_at" not in mention.model_fields_set:
+        update["seen_at"] = seen_at = now
+    if mention.event_at - seen_at > EVENT_AHEAD:
+        update["event_at"] = seen_at + EVENT_AHEAD
+    if matcher is not None and not mention.tracks:
+        update["tracks"] = matcher.match(mention)
+    if mask and (text := masked(mention.text)) != mention.text:
+        update["text"] = text
+    return mention.model_copy(update=update) if update else mention
+
+
+class Intake:
+    """Moves what one source delivers to the topics, a batch a turn, and resumes at its cursor.
+
+    Mentions that match none of the tracks are dropped unless ``keep_unmatched``; without a matcher
+    nothing is dropped. What is unreadable goes to the dead letters, to be replayed to ``topic``.
+    ``done`` turns True when the source has come to its end.
+    """
+
+    def __init__(
+        self,
+        source: Collector,
+        broker: Broker,
+        matcher: Matcher | None,
+        clock: Clock,
+        *,
+        mask: bool = True,
+        keep_unmatched: bool = False,
+        batch: int = 500,
+        topic: str = topics.MENTIONS,
+    ) -> None:
+        self.done = False
+        self._source = source
+        self._broker = broker
+        self._matcher = matcher
+        self._clock = clock
+        self._mask = mask
+        self._keep_unmatched = keep_unmatched
+        self._batch = batch
+        self._topic = topic
+        self._producer = broker.producer()
+        self._stop = threading.Event()
+        self._items: Iterator[Item] | None = None
+        self._pending: list[Item] = []
+        self._is_over = False
+        self._cursor: str | None = None
+
+    def turn(self, timeout: float) -> int:
+        """Moves one batch. The source itself decides how long it waits, at most about a second.
+
+        Raises TryLater or GiveUp of source and broker; what was read before is published first,
+        and what could not be published is kept for the next turn.
+        """
+        if self.done:
+            self._stop.wait(timeout)
+            return 0
+        problem = self._gather() if not self._pending and not self._is_over else None
+        handled = self._publish()
+        if problem is not None:
+            raise problem
+        self.done = self._is_over
+        return handled
+
+    def close(self) -> None:
+        """Stops the source; what is not acknowledged is read again next time."""
+        self._stop.set()
+        self._forget_source()
+        self._producer.close()
+
+    def _gather(self) -> GroundswellError | None:
+        """Fills the batch; returns what stopped the source, to be raised after publishing."""
+        try:
+            if self._items is None:
+                self._cursor = self._stored_cursor()
+                self._items = self._source.items(self._cursor, self._stop)
+            until = self._clock.now() + LINGER
+            for item in self._items:
+                self._pending.append(item)
+                is_full = len(self._pending) >= self._batch
+                if item.value is None or is_full or self._clock.now() > until:
+                    return None
+        except GroundswellError as problem:
+            self._forget_source()
+            return problem
+        self._is_over = True
+        return None
+
+    def _forget_source(self) -> None:
+        items, self._items = self._items, None
+        close: Callable[[], None] | None = getattr(items, "close", None)
+        if close is not None:
+            close()
+
+    def _stored_cursor(self) -> str | None:
+        """The last acknowledged cursor of this source."""
+        found: str | None = None
+        reader = self._broker.reader([topics.CURSORS])
+        try:
+            for records in batches(reader, 1_000):
+                for record in records:
+                    if record.key == self._source.name:
+                        found = None if record.value is None else self._cursor_in(record.value)
+        finally:
+            reader.close()
+        return found
+
+    def _cursor_in(self, data: bytes) -> str | None:
+        try:
+            return read(Cursor, data).cursor
+        except SetAside as reason:
+            log.warning(
+                "%s: its cursor is unreadable, it starts anew: %s", self._source.name, reason
+            )
+            return None
+
+    def _publish(self) -> int:
+        """Sends the batch, waits for the acknowledgement, and only then moves the cursor."""
+        if not self._pending:
+            return 0
+        began = time.perf_counter()
+        counts = Counter(self._send(item) for item in self._pending if item.value is not None)
+        if counts:
+            self._producer.flush()
+        cursor = self._pending[-1].cursor
+        if cursor != self._cursor:
+            word = Cursor(source=self._source.name, cursor=cursor, at=self._clock.now())
+            self._producer.send(topics.CURSORS, word.key, word.to_json())
+            self._producer.flush()
+            self._cursor = cursor
+        self._pending = []
+        if counts:
+            took = (time.perf_counter() - began) * 1_000
+            told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+            log.info("intake %s: %s, %.0f ms", self._source.name, told, took)
+        return counts.total()
+
+    def _send(self, item: Item) -> str:
+        """Sends one item to its topic; says what became of it."""
+        value = item.value
+        if value is None or isinstance(value, Unreadable):
+            return "nothing" if value is None else self._set_aside(value)
+        if isinstance(value, Mention):
+            value = prepare(value, self._clock.now(), self._matcher, self._mask)
+            if self._matcher is not None and not value.tracks and not self._keep_unmatched:
+                return "unmatched"
+        data = b""
+        try:
+            data = value.to_json()
+            self._producer.send(TOPIC_OF[type(value)], value.key, data)
+        except (SetAside, PydanticSerializationError) as reason:
+            # A collector may hand over what JSON cannot hold; its error would quote the text.
+            told = str(reason) if isinstance(reason, SetAside) else "it cannot be written as JSON"
+            return self._set_aside(Unreadable(data, told, item.cursor))
+        return f"{type(value).__name__.lower()}s"
+
+    def _set_aside(self, unreadable: Unreadable) -> str:
+        dead = deadletters.letter(
+            "intake",
+            unreadable.reason,
+            unreadable.data,
+            topic=self._topic,
+            origin=f"{self._source.name}: {unreadable.origin}",
+            at=self._clock.now(),
+        )
+        self._producer.send(topics.DEADLETTER, dead.key, dead.to_json())
+        return "dead"
