@@ -31,7 +31,7 @@ ALIKE: Final = 26 / 64
 EXACT, BANDS, SKETCH = 2, 16, 64
 # Bands that share a table. Tables grow one after the other, so the fewer share one, the less
 # memory growing needs; each costs some calls a batch.
-_BANDS_A_TABLE: Final = 4
+_BANDS_A_TABLE: Final = 8
 _FIRST_ROOM: Final = 16_384
 _NEVER: Final = np.iinfo(np.int64).min // 2
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -126,7 +126,7 @@ class MemoryRepeatIndex:
             names = None if groups is None else [groups[i] for i in fresh.tolist()]
             self._settle(new.ids, owner, agreed, names)
             self._echo(new, now[fresh], slots[fresh])
-        return self._answers(slots)
+        return self._answers(run.ids, slots)
 
     def _slots(self, ids: Keys, now: Times) -> tuple[Numbers, Numbers]:
         """The slot of each post of the run, new ones included, and which posts are new."""
@@ -241,19 +241,19 @@ class MemoryRepeatIndex:
         echoes[at] = seen(asked, owners, slots, 1) >= 0
         self._echoes.add(echoes)
 
-    def _answers(self, slots: Numbers) -> list[Claim]:
+    def _answers(self, ids: Sequence[str], slots: Numbers) -> list[Claim]:
         width = self._sketch.table.shape[1]
         agreed = self._agreed.rows[slots].tolist()
         echoes = self._echoes.rows[slots].tolist()
         return [
             Claim(
-                group=self._groups[slot] or self._names[slot],
-                owner=self._owners[slot],
-                is_copy=agree == _COPY,
-                likeness=1.0 if agree == _COPY else agree / width,
-                is_echo=echo,
+                self._groups[slot] or name,
+                self._owners[slot],
+                agree == _COPY,
+                1.0 if agree == _COPY else agree / width,
+                echo,
             )
-            for slot, agree, echo in zip(slots.tolist(), agreed, echoes, strict=True)
+            for name, slot, agree, echo in zip(ids, slots.tolist(), agreed, echoes, strict=True)
         ]
 
     # ---- keys ------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def _repeat(mention: Mention, text: str, claim: Claim) -> Repeat:
     of = told or claim.owner
     if of is None and claim.group != mention.id:  # its owner is past, its group was restored
         of = claim.group
-    return Repeat.model_construct(kind=_kind(reposted, of, claim), of=of, group=claim.group)
+    return Repeat(kind=_kind(reposted, of, claim), of=of, group=claim.group)
 
 
 def _kind(reposted: bool, of: str | None, claim: Claim) -> RepeatKind:
