@@ -70,6 +70,20 @@ _CARDS = re.compile(
 )
 
 
+# How long an IBAN is, by country, from the registry of IBAN formats (ISO 13616).
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO", 16: "BE", 18: "DK FI FO GL NL", 19: "MK SI", 20: "AT BA EE KZ LT LU XK",
+        21: "CH HR LI LV", 22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG", 25: "LY PT ST", 26: "IS TR",
+        27: "FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB PL SV", 29: "BR EG PS QA UA",
+        30: "JO KW MU", 31: "MT SC", 32: "LC",
+    }.items()
+    for country in countries.split()
+}  # fmt: skip
+
+
 def masked(text: str) -> str:
     """The text with private numbers and e-mail addresses replaced by their kind in brackets."""
     prefilter = _ANY_ASCII if text.isascii() else _ANY
@@ -96,17 +110,17 @@ def _replaced(match: re.Match[str]) -> str:
 
 
 def _without_iban(found: str) -> str:
-    """Masks the longest beginning that is an IBAN: the pattern may have taken words along."""
-    ends = [len(found), *(at for at in range(len(found) - 1, 14, -1) if found[at] in " -")]
+    """Masks the IBAN that ``found`` begins with, if it does: it may go on with other words."""
+    ends = [end for end in range(15, len(found) + 1) if found[end : end + 1].strip(" -") == ""]
     for end in ends:
-        if _is_iban(found[:end].replace(" ", "").replace("-", "")):
+        if _is_iban(found[:end].replace(" ", "").replace("-", "").upper()):
             return ACCOUNT + found[end:]
     return found
 
 
 def _is_iban(code: str) -> bool:
-    """Whether the checksum (ISO 13616: modulo 97 is 1) is right."""
-    if not 15 <= len(code) <= 34 or not code.isascii():
+    """Whether length and checksum (ISO 13616: modulo 97 is 1) are right."""
+    if not code.isascii() or len(code) != _IBAN_LENGTHS.get(code[:2]):
         return False
     return int("".join(str(int(c, 36)) for c in code[4:] + code[:4])) % 97 == 1
 
@@ -141,7 +155,8 @@ def _with_sign(run: str, start: int, done: int) -> int:
     """Where the number begins whose first digit stands at ``start``: at its ``+`` or bracket."""
     while start > done and run[start - 1] in "+(":
         start -= 1
-    return start
+    # A bracket around the whole number belongs to the sentence.
+    return start + 1 if run[start] == "(" and ")" not in run else start
 
 
 def _ends_here(run: str, groups: list[tuple[int, int]], last: int) -> bool:
