@@ -290,6 +290,11 @@ class Bursts:
         self._awake: set[str] = set()
         self._judged: int | None = None
 
+    @property
+    def judged(self) -> int | None:
+        """The last minute (since 1970) that was judged, None before the first."""
+        return self._judged
+
     def hear(self, track: str, at_ms: int) -> None:
         """Something was posted about the track: from here on, silence means that all is well."""
         minute = at_ms // MINUTE

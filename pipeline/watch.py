@@ -1,0 +1,274 @@
+"""The watch: counts witnesses, proposes incidents, and has late links made.
+
+It reads ``feedback`` into counts per track and minute, and incidents and decisions into a book. The
+counts cost nothing while it is quiet, and no question is put to the warehouse but for late links.
+"""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline import topics
+from pipeline.bursts import KEEP, MINUTE, Bursts, Said
+from pipeline.errors import Fenced, SetAside, TryLater
+from pipeline.incidents import Book
+from pipeline.late import LateLinks
+from pipeline.model import (
+    Cursor,
+    Decision,
+    Feedback,
+    Incident,
+    LateLink,
+    check,
+    from_ms,
+    load,
+    read,
+    to_ms,
+)
+from pipeline.ports import Broker, Clock, Record, Warehouse
+from pipeline.proposals import Proposals, ended_at
+from pipeline.reading import batches
+from pipeline.steps.links import Linker
+from pipeline.tracks import Track
+
+log = logging.getLogger(__name__)
+
+GROUP = "watch"
+#: The name its place in time is kept under, beside the cursors of sources.
+CURSOR = "role:watch"
+#: Who must be done before a replay is judged: (group, topic).
+BEFORE = (("worker", topics.MENTIONS), ("store", topics.FEEDBACK))
+#: A proposal that would be older when it is made is not made: after a standstill, what is over is
+#: over, and the lead over the official word must not be embellished.
+STALE = timedelta(minutes=5)
+#: Pages of late links a turn: a stop takes effect between turns.
+PAGES = 5
+#: What the reports' labels may say in a proposal's title.
+NAMED = ("topic", "component", "place")
+
+
+class Watch:
+    """Bursts become proposals, changed incidents get late links (a role, see ``roles``).
+
+    ``linker`` reads ``book``; nobody else writes to the book. ``settle``: seconds of the clock
+    after which a changed incident is scored once more; 0 means a replay: then a minute is judged
+    only when worker and store have nothing left to do, so that batches do not matter.
+    Without ``tracks`` mentions that match none are counted together. ``totals`` counts proposals
+    and late links since the start.
+    """
+
+    def __init__(
+        self,
+        broker: Broker,
+        warehouse: Warehouse,
+        linker: Linker,
+        book: Book,
+        clock: Clock,
+        *,
+        tracks: Sequence[Track] = (),
+        settle: float = 30.0,
+        batch: int = 2_000,
+    ) -> None:
+        self._broker = broker
+        self._book = book
+        self._clock = clock
+        self._live = settle > 0
+        self._batch = batch
+        self._tracked = bool(tracks)
+        self._ours = {name.lstrip("@").casefold() for track in tracks for name in track.own}
+        self._proposals = Proposals(book, tracks)
+        self._late = LateLinks(warehouse, linker, book, settle=settle)
+        self._bursts: Bursts | None = None
+        self._heard: set[str] = set()
+        self._kept_minute: int | None = None
+        self._outbox: list[tuple[str, str, bytes]] = []
+        self._consumer = broker.consumer(
+            GROUP, [topics.FEEDBACK, topics.INCIDENTS, topics.DECISIONS]
+        )
+        self._producer = broker.producer()
+        self.totals: Counter[str] = Counter()
+
+    def turn(self, timeout: float) -> int:
+        """One round; the number of records read, proposals changed and late links found."""
+        began = time.perf_counter()
+        try:
+            bursts = self._bursts or self._rebuild()
+            busy = self._late.is_busy(self._clock.now())
+            records = [] if busy else self._consumer.poll(self._batch, timeout)
+            self._read(records, bursts)
+            changed = links = 0
+            if level := self._is_level(records):
+                changed, links = self._judge(bursts), self._score()
+            self._send(bursts, bool(records))
+        except TryLater as error:
+            self._begin_again(error)
+            raise
+        handled = len(records) + changed + links
+        if handled:
+            took = (time.perf_counter() - began) * 1000
+            told = len(records), changed, links, took
+            log.info("watch: %d records, %d proposals, %d late links, %.0f ms", *told)
+        return handled + (level and self._late.is_busy(self._clock.now()))
+
+    def close(self) -> None:
+        """Leaves without a commit; what was not done is done by the next."""
+        self._producer.close()
+        self._consumer.close()
+
+    # ---- what is known ------------------------------------------------------------------------
+
+    def _rebuild(self) -> Bursts:
+        """Reads the past: the book, the counts, and up to which minute they were judged."""
+        now = self._clock.now()
+        self._read_all([topics.INCIDENTS, topics.DECISIONS], None, Bursts())
+        for incident in self._book.all() if self._live else ():
+            end = ended_at(incident)
+            if end is None or end > now - STALE:
+                self._late.ask_later(incident.id, now)
+        bursts, since = Bursts(), max(0, to_ms(now) - KEEP * MINUTE)
+        self._heard.clear()
+        self._read_all([topics.FEEDBACK], from_ms(since), bursts)
+        self._kept_minute = self._last_minute()
+        if self._kept_minute is not None:
+            bursts.tick((self._kept_minute + 1) * MINUTE)
+        self._bursts = bursts
+        return bursts
+
+    def _read_all(self, names: Sequence[str], since: datetime | None, bursts: Bursts) -> None:
+        reader = self._broker.reader(names, since)
+        try:
+            for records in batches(reader, self._batch):
+                self._read(records, bursts, ask=False)
+        finally:
+            reader.close()
+
+    def _last_minute(self) -> int | None:
+        """The last minute that was judged before, None at the very first start."""
+        reader = self._broker.reader([topics.CURSORS])
+        minute = None
+        try:
+            for records in batches(reader, self._batch):
+                for record in records:
+                    if record.key == CURSOR and record.value is not None:
+                        minute = int(read(Cursor, record.value).cursor)
+        finally:
+            reader.close()
+        return minute
+
+    def _read(self, records: Sequence[Record], bursts: Bursts, *, ask: bool = True) -> None:
+        """Takes records in. What is unreadable, ``store`` sets aside."""
+        for record in records:
+            if record.value is None:
+                continue
+            try:
+                if record.topic == topics.FEEDBACK:
+                    self._count(load(record.value), bursts)
+                elif record.topic == topics.INCIDENTS:
+                    self._learn(read(Incident, record.value), ask)
+                else:
+                    self._settle(read(Decision, record.value), ask)
+            except SetAside:
+                log.debug("watch: passed over an unreadable record of %s", record.topic)
+
+    def _learn(self, incident: Incident, ask: bool) -> None:
+        self._book.put(incident)
+        newest = self._book.get(incident.id)
+        # Not only when the book changed: what is read again after a crash may not be scored yet.
+        if ask and newest is not None and newest.version == incident.version:
+            self._late.ask(incident.id, self._clock.now())
+
+    def _settle(self, decision: Decision, ask: bool) -> None:
+        changed = self._book.decide(decision)
+        if changed and ask and self._book.get(decision.subject) is not None:
+            self._late.ask(decision.subject, self._clock.now())
+
+    def _count(self, data: Any, bursts: Bursts) -> None:
+        """Counts the report in a record of ``feedback``, if it is one."""
+        if not isinstance(data, dict) or not isinstance(data.get("mention"), dict):
+            return  # a removal
+        tracks = data["mention"].get("tracks") or ([] if self._tracked else [""])
+        is_new = not self._heard.issuperset(tracks)
+        if not is_new and not _may_be_report(data.get("labels")):
+            return  # most posts; checking them in full would cost more than all else here
+        feedback = check(Feedback, data)
+        mention, at = feedback.mention, to_ms(feedback.mention.event_at)
+        for track in tracks:
+            bursts.hear(track, at)
+        self._heard.update(tracks)
+        if not feedback.is_report or mention.witness is None or self._is_ours(feedback):
+            return
+        names = tuple((h, name) for h in NAMED if (name := feedback.name(h)) is not None)
+        for track in tracks:
+            bursts.add(track, Said(at, mention.witness, names))
+
+    def _is_ours(self, feedback: Feedback) -> bool:
+        author = feedback.mention.author
+        return any(name.casefold() in self._ours for name in (author.id, author.handle) if name)
+
+    # ---- what follows -------------------------------------------------------------------------
+
+    def _is_level(self, records: Sequence[Record]) -> bool:
+        """Whether everything up to now has been read, so that a minute can be judged."""
+        if self._live:
+            return len(records) < self._batch
+        return not records and not any(
+            self._broker.lag(group).get(topic) for group, topic in BEFORE
+        )
+
+    def _judge(self, bursts: Bursts) -> int:
+        """Judges the minutes that have passed; the number of proposals made or changed."""
+        now = self._clock.now()
+        changed: list[Incident] = []
+        for burst in bursts.tick(to_ms(now)):
+            is_fresh = not self._live or from_ms(burst.at_ms) >= now - STALE
+            changed += self._proposals.judge(burst, may_open=is_fresh)
+        changed += self._proposals.take_over(now)
+        if self._live:
+            changed += self._proposals.forget(now)
+        self._outbox += [(topics.INCIDENTS, word.key, word.to_json()) for word in changed]
+        # A new one has neither grown nor ended.
+        self.totals["proposals"] += sum(len(r.history) == len(r.updates) == 1 for r in changed)
+        return len(changed)
+
+    def _score(self) -> int:
+        """Some pages of late links; the number of links that changed."""
+        found: list[LateLink] = []
+        now = self._clock.now()
+        for _ in range(PAGES):
+            if not self._late.is_busy(now):
+                break
+            found += self._late.next_page()
+        self._outbox += [(topics.LINKS, word.key, word.to_json()) for word in found]
+        self.totals["links"] += len(found)
+        return len(found)
+
+    def _send(self, bursts: Bursts, polled: bool) -> None:
+        """Makes everything durable, with the minute that was judged, then commits."""
+        minute = bursts.judged
+        if (polled or self._outbox) and minute is not None and minute != self._kept_minute:
+            cursor = Cursor(source=CURSOR, cursor=str(minute), at=self._clock.now())
+            self._outbox.append((topics.CURSORS, cursor.key, cursor.to_json()))
+        if self._outbox:
+            for record in self._outbox:
+                self._producer.send(*record)
+            self._producer.flush()
+            self._outbox.clear()
+            self._kept_minute = minute
+        if not self._late.is_busy(self._clock.now()):
+            self._consumer.commit()
+
+    def _begin_again(self, error: TryLater) -> None:
+        """After TryLater: what is in the outbox stays there, what was polled comes again."""
+        if isinstance(error, Fenced):
+            self._bursts = None  # another watch went on meanwhile
+        self._consumer.rewind()
+        self._producer.close()
+        self._producer = self._broker.producer()
+
+
+def _may_be_report(labels: Any) -> bool:
+    intent = labels.get("intent") if isinstance(labels, Mapping) else None
+    return isinstance(intent, Mapping) and intent.get("name") == "report"
