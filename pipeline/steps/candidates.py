@@ -71,6 +71,13 @@ class Entry:
         return likeness.profile(self.heading, self.whole)
 
     @cached_property
+    def rare_words(self) -> dict[str, float]:
+        """The words of the whole that may tell it from others, and how rare each is."""
+        words = sorted({word for word in spaced(self.whole).split() if len(word) > 2})
+        rare = zip(words, likeness.rarities(words), strict=True)
+        return {word: weight for word, weight in rare if weight >= likeness.TELLING_FROM}
+
+    @cached_property
     def started_ms(self) -> int:
         """When it began, in ms."""
         return to_ms(self.incident.started_at)

@@ -24,6 +24,8 @@ BITS = 18
 TABLE = Path(__file__).with_name("background.safetensors")
 #: Rarity is kept in a byte: 0 for what everybody says, 255 for what nobody said yet.
 STEPS_PER_UNIT = 25.0
+#: What is less rare than this tells no incident from another (and would cost most of the time).
+TELLING_FROM = 1.5
 
 
 @cache
@@ -38,12 +40,14 @@ def grams(texts: Sequence[str]) -> sparse.csr_matrix:
     return hashed(texts, bits=BITS, words=(1, 1), chars=(4, 4))
 
 
-def rare_first(words: Sequence[str]) -> list[str]:
-    """Words by rarity, the rarest first."""
+def rarities(words: Sequence[str]) -> list[float]:
+    """How rare each of these words is; 0 for what is no word."""
     found = hashed(words, bits=BITS, words=(1, 1), chars=None)
-    weights = [float(rarity()[row.indices].max(initial=0)) for row in found]
-    ranked = sorted(zip(weights, words, strict=True), key=lambda pair: (-pair[0], pair[1]))
-    return [word for _, word in ranked]
+    weights = np.zeros(len(words))
+    weights[np.diff(found.indptr) > 0] = rarity()[
+        found.indices[found.indptr[:-1][np.diff(found.indptr) > 0]]
+    ]
+    return [float(weight) for weight in weights]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,17 @@ def profile(heading: str, whole: str) -> Profile:
     """The vectors of one incident: of its heading alone and of everything it says."""
     said = _weighted(grams([whole]))
     first = grams([heading])
-    weights = rarity()[first.indices] ** 2
+    weights = np.where(rarity()[first.indices] >= TELLING_FROM, rarity()[first.indices] ** 2, 0)
     share = weights / max(float(weights.sum()), 1e-9)
     return Profile(
-        Row(said.indices.astype(np.int32), said.data.astype(np.float32)),
-        Row(first.indices.astype(np.int32), share.astype(np.float32)),
+        _telling(said.indices, said.data.astype(np.float32)),
+        _telling(first.indices, share.astype(np.float32)),
     )
+
+
+def _telling(columns: NDArray[np.int32], values: Floats) -> Row:
+    kept = rarity()[columns] >= TELLING_FROM
+    return Row(columns[kept].astype(np.int32), values[kept])
 
 
 class Likeness:

@@ -7,7 +7,7 @@ runner-up and no cap on the number of links among the features; the fixed table 
 (``likeness``) does much of the margin's work.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pipeline.incidents import EVER, Book, Standing
 from pipeline.model import Incident, Label, Link, LinkState, Mention, to_ms
-from pipeline.steps.candidates import Candidates, Entry
+from pipeline.steps.candidates import Candidates, Entry, spaced
 from pipeline.steps.likeness import Likeness
 from pipeline.steps.reasons import reasons
 from pipeline.steps.relations import Relations, named_too
@@ -26,11 +26,13 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Pairs(NamedTuple):
-    """The probability of each pair of mention and incident, and the log-odds of each reason."""
+class Scored(NamedTuple):
+    """A pair that is likely enough: its probability, and the log-odds that each reason adds."""
 
-    parts: dict[str, Floats]
-    p: Floats
+    row: int
+    entry: Entry
+    p: float
+    parts: dict[str, float]
 
 
 class Among(NamedTuple):
@@ -63,18 +65,10 @@ class Linker:
 
         ``labels`` are those of the labeller and of the aliases together; only their names count.
         """
-        among = self._current()
-        candidates = among.candidates
-        rows, columns = candidates.pairs(mentions)
         found: list[list[Link]] = [[] for _ in mentions]
-        if rows.size:
-            pairs = self._score(mentions, texts, labels, among, rows, columns)
-            for number in np.flatnonzero(pairs.p >= self._weights.suggest_from).tolist():
-                row = int(rows[number])
-                entry = candidates.entries[int(columns[number])]
-                found[row].append(
-                    self._made(mentions[row], texts.plain[row], labels[row], entry, pairs, number)
-                )
+        for one, words in _with_words(self._score(mentions, texts, labels, self._current()), texts):
+            row = one.row
+            found[row].append(self._made(one, mentions[row], words, labels[row]))
         return [tuple(sorted(links, key=lambda link: (-link.p, link.incident))) for links in found]
 
     def score_one(
@@ -91,17 +85,9 @@ class Linker:
         found: list[Link | None] = [None] * len(mentions)
         if not self._book.takes_posts(incident.id):
             return found
-        among = self._of_one(incident)
-        rows, columns = among.candidates.pairs(mentions)
-        if not rows.size:
-            return found
-        pairs = self._score(mentions, texts, labels, among, rows, columns)
-        for number in np.flatnonzero(pairs.p >= self._weights.suggest_from).tolist():
-            row = int(rows[number])
-            entry = among.candidates.entries[0]
-            found[row] = self._made(
-                mentions[row], texts.plain[row], labels[row], entry, pairs, number
-            )
+        scored = self._score(mentions, texts, labels, self._of_one(incident))
+        for one, words in _with_words(scored, texts):
+            found[one.row] = self._made(one, mentions[one.row], words, labels[one.row])
         return found
 
     def _of_one(self, incident: Incident) -> Among:
@@ -125,24 +111,24 @@ class Linker:
         texts: Texts,
         labels: Sequence[Mapping[str, Label]],
         among: Among,
-        rows: Ints,
-        columns: Ints,
-    ) -> Pairs:
-        """The probability of each pair and what it is made of."""
+    ) -> list[Scored]:
+        """The pairs that are likely enough, ordered by mention, and what each is made of."""
         w, (candidates, relations) = self._weights, among
         entries = candidates.entries
+        rows, columns = candidates.pairs(mentions)
+        if not rows.size:
+            return []
         scoped = np.array([bool(entry.tracks) for entry in entries])[columns]
-        text = self._likeness_odds(texts, entries, rows, columns)
-        fresh = _freshness(mentions, entries, rows, columns, w)
+        text = self._likeness_odds(texts, entries, rows, columns, scoped)
+        # Most pairs are out already: nothing that is left could lift them over the threshold.
+        kept = np.flatnonzero(text + np.where(scoped, w.most_on_track, w.most) >= w.least_odds)
+        rows, columns, scoped = rows[kept], columns[kept], scoped[kept]
         component = relations.of("component", labels, rows, columns)
         component = named_too(component, texts.plain, entries, rows, columns)
+        fresh = _freshness(mentions, entries, rows, columns, w)
         parts = {
             "track": np.where(scoped, w.on_track, 0.0),
-            "text": np.where(
-                scoped,
-                np.minimum(text * w.text_on_track, w.text_on_track_at_most),
-                np.minimum(text, w.text_at_most),
-            ),
+            "text": text[kept],
             "component": _looked_up(w.of_component, component),
             "place": _looked_up(w.of_place, relations.of("place", labels, rows, columns)),
             "time": np.where(scoped, w.fresh * fresh, 0.0),
@@ -150,43 +136,69 @@ class Linker:
         }
         odds = w.bias + sum(parts.values())
         # Rounded, so that the last bits of a processor's arithmetic decide nothing.
-        return Pairs(parts, np.round(1 / (1 + np.exp(-odds)), 4))
+        p = np.round(1 / (1 + np.exp(-odds)), 4)
+        likely = np.flatnonzero(p >= w.suggest_from)
+        made = zip(*(parts[kind][likely].tolist() for kind in parts), strict=True)
+        where = zip(
+            rows[likely].tolist(), columns[likely].tolist(), p[likely].tolist(), strict=True
+        )
+        return [
+            Scored(row, entries[column], p, dict(zip(parts, values, strict=True)))
+            for (row, column, p), values in zip(where, made, strict=True)
+        ]
 
     def _likeness_odds(
-        self, texts: Texts, entries: Sequence[Entry], rows: Ints, columns: Ints
+        self,
+        texts: Texts,
+        entries: Sequence[Entry],
+        rows: Ints,
+        columns: Ints,
+        scoped: NDArray[np.bool_],
     ) -> Floats:
         """What the likeness to the whole incident and to its heading adds, per pair."""
-        posts, row_of = np.unique(rows, return_inverse=True)
-        used, column_of = np.unique(columns, return_inverse=True)
+        w = self._weights
+        posts, row_of = _renumbered(rows, len(texts.plain))
+        used, column_of = _renumbered(columns, len(entries))
         key = tuple(entries[i] for i in used.tolist())
         kept = self._likeness
         if kept is None or kept[0] != key:
             kept = self._likeness = key, Likeness([entry.profile for entry in key])
         whole, heading = kept[1].compare([texts.plain[i] for i in posts.tolist()])
-        odds = self._weights.whole * whole.astype(np.float64) + self._weights.heading * heading
-        found: Floats = odds[row_of, column_of]
+        odds = (w.whole * whole.astype(np.float64) + w.heading * heading)[row_of, column_of]
+        on_track = np.minimum(odds * w.text_on_track, w.text_on_track_at_most)
+        found: Floats = np.where(scoped, on_track, np.minimum(odds, w.text_at_most))
         return found
 
     def _made(
-        self,
-        mention: Mention,
-        text: str,
-        labels: Mapping[str, Label],
-        entry: Entry,
-        pairs: Pairs,
-        number: int,
+        self, found: Scored, mention: Mention, words: frozenset[str], labels: Mapping[str, Label]
     ) -> Link:
-        p = float(pairs.p[number])
-        state: LinkState = "linked" if p >= self._weights.link_from else "suggested"
-        parts = {kind: float(values[number]) for kind, values in pairs.parts.items()}
+        incident = found.entry.incident
+        state: LinkState = "linked" if found.p >= self._weights.link_from else "suggested"
         return Link(
-            incident=entry.incident.id,
-            p=p,
+            incident=incident.id,
+            p=found.p,
             state=state,
-            by="late" if mention.event_at < entry.incident.opened_at else "auto",
-            evidence=reasons(mention, text, labels, entry, parts),
-            incident_version=entry.incident.version,
+            by="late" if mention.event_at < incident.opened_at else "auto",
+            evidence=reasons(mention, words, labels, found.entry, found.parts),
+            incident_version=incident.version,
         )
+
+
+def _with_words(scored: Sequence[Scored], texts: Texts) -> Iterator[tuple[Scored, frozenset[str]]]:
+    """Each with the words of its post, which are taken apart once per post."""
+    row, words = -1, frozenset[str]()
+    for one in scored:
+        if one.row != row:
+            row, words = one.row, frozenset(spaced(texts.plain[one.row]).split())
+        yield one, words
+
+
+def _renumbered(numbers: Ints, count: int) -> tuple[Ints, Ints]:
+    """The distinct ones of ``numbers`` (below ``count``), and for each its place among them."""
+    used = np.flatnonzero(np.bincount(numbers, minlength=count))
+    place = np.zeros(count, np.int64)
+    place[used] = np.arange(used.size)
+    return used, place[numbers]
 
 
 def _freshness(

@@ -1,16 +1,14 @@
 """The reasons for a link, in words a responder reads. Made only for links that are kept."""
 
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
 
 from pipeline.model import Evidence, Label, Mention
 from pipeline.steps.candidates import Entry
-from pipeline.steps.likeness import rare_first
 
 #: A reason that moves the odds by less than this is not worth reading.
 WORTH_TELLING = 0.1
-_WORD = re.compile(r"\w{3,}")
 _WORDS_SHOWN = 3
 _INTENTS = {
     "report": "reports a failure",
@@ -25,15 +23,18 @@ _INTENTS = {
 
 def reasons(
     mention: Mention,
-    text: str,
+    words: frozenset[str],
     labels: Mapping[str, Label],
     entry: Entry,
     parts: Mapping[str, float],
 ) -> tuple[Evidence, ...]:
-    """The reasons for and against, the weightiest first; ``parts`` are their log-odds by kind."""
-    told = {
+    """The reasons for and against, the weightiest first.
+
+    ``words`` are those of the post, ``parts`` the log-odds by kind of reason.
+    """
+    told: dict[str, Callable[[], str]] = {
         "track": lambda: f"is about {', '.join(sorted(entry.tracks.intersection(mention.tracks)))}",
-        "text": lambda: _shared_words(text, entry),
+        "text": lambda: _shared_words(words, entry),
         "component": lambda: _named("names", "component", labels, parts),
         "place": lambda: _named("speaks of", "place", labels, parts),
         "time": lambda: _time(mention, entry),
@@ -41,9 +42,13 @@ def reasons(
     }
     kept = [kind for kind in told if abs(parts[kind]) >= WORTH_TELLING]
     kept.sort(key=lambda kind: -abs(parts[kind]))
-    return tuple(
-        Evidence(kind=kind, value=told[kind](), weight=round(parts[kind], 2)) for kind in kept
-    )
+    return tuple(_reason(kind, told[kind](), round(parts[kind], 2)) for kind in kept)
+
+
+@lru_cache(20_000)
+def _reason(kind: str, value: str, weight: float) -> Evidence:
+    """Reasons are frozen and much the same from post to post: one object serves all."""
+    return Evidence(kind=kind, value=value, weight=weight)
 
 
 def _named(verb: str, head: str, labels: Mapping[str, Label], parts: Mapping[str, float]) -> str:
@@ -52,13 +57,13 @@ def _named(verb: str, head: str, labels: Mapping[str, Label], parts: Mapping[str
     return f"{verb} {name}" if parts[head] > 0 else f"{verb} {name}, which the incident does not"
 
 
-def _shared_words(text: str, entry: Entry) -> str:
+def _shared_words(words: frozenset[str], entry: Entry) -> str:
     """The rarest words that both have; pieces of words may be all they share."""
-    said = set(_WORD.findall(entry.whole.lower()))
-    shared = sorted(said.intersection(_WORD.findall(text.lower())))
+    shared = words & entry.rare_words.keys()
     if not shared:
         return "shares parts of words"
-    return "shares " + ", ".join(f"“{word}”" for word in rare_first(shared)[:_WORDS_SHOWN])
+    rarest = sorted(shared, key=lambda word: (-entry.rare_words[word], word))[:_WORDS_SHOWN]
+    return "shares " + ", ".join(f"“{word}”" for word in rarest)
 
 
 def _time(mention: Mention, entry: Entry) -> str:

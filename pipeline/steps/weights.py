@@ -1,6 +1,7 @@
 """The weights of the linker: log-odds that each reason adds, with where each comes from."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +55,7 @@ class Weights:
     #: On track and just after the beginning; fades with ``hours_fresh`` after the opening and
     #: ``minutes_before`` ahead of the start.
     fresh: float = 1.0
-    hours_fresh: float = 4.0
+    hours_fresh: float = 2.0
     minutes_before: float = 30.0
     intent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_INTENT))
     #: Off track the intents of posts differ (crisis reports are no complaints): they count less.
@@ -83,6 +84,24 @@ class Weights:
                     f"{path}: {name} has the wrong form: intent is an object, the rest numbers"
                 )
         return dataclasses.replace(cls(), **given)  # type: ignore[arg-type]
+
+    @property
+    def least_odds(self) -> float:
+        """The log-odds from which a link is suggested, a little less for rounding."""
+        return math.log(self.suggest_from / (1 - self.suggest_from)) - 0.01
+
+    @property
+    def most(self) -> float:
+        """The most that bias, component, place and intent can add up to, off track."""
+        component = max(0.0, self.same_component, self.other_component)
+        place = max(0.0, self.same_place, self.within_place, self.other_place)
+        intent = max(0.0, *self.intent.values()) * max(1.0, self.intent_off_track)
+        return self.bias + component + place + intent + max(0.0, self.noise)
+
+    @property
+    def most_on_track(self) -> float:
+        """The same on track, with track and time."""
+        return self.most + self.on_track + max(0.0, self.fresh)
 
     def of_component(self, relation: int) -> float:
         """What a component_relation weighs."""
