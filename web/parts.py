@@ -4,12 +4,12 @@ A part is named by values, so that every tab asking for the same one shares one 
 encoding. Foreign text leaves here in its shown form (``web.text``); ids and times stay as they are.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipeline.model import HEADS, WHAT_AND_WHERE
 from web.text import line, shown, web_url
 
 if TYPE_CHECKING:
@@ -26,11 +26,11 @@ MOST_CHARACTERS = 500
 
 Doc = dict[str, Any]
 # Ids and addresses are handed back to us or followed, so they must not be changed.
-_AS_IT_IS = frozenset({"id", "repeat_of", "repeat_group", "incident_id", "official_id"})
-# Columns that hold JSON as text; in all others a brace is what somebody wrote.
-_JSON = frozenset(
-    {"evidence", "updates", "history", "components", "regions", "labels", "links", "tracks"}
+_AS_IT_IS = frozenset(
+    {"id", "repeat_of", "repeat_group", "incident", "incident_id", "official_id", "value"}
 )
+#: The column of each head's answer, where it has another name.
+_COLUMN_OF = {"version": "app_version"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Part:
 def posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[Doc]:
     """The newest feedback, newest arrival first."""
     limit = part.limit or FEED_ROWS
-    rows = warehouse.rows("newest_feedback", **part.filters.values(), after=0, limit=limit)
+    rows = warehouse.rows("newest_feedback", **part.filters.values(), limit=limit)
     return [post_doc(row) for row in rows]
 
 
@@ -87,9 +87,8 @@ def counts(warehouse: "Warehouse", part: Part, now: datetime) -> Doc:
     The hour ends now; where the newest post is older than an hour or ahead of the clock (a replay
     of the past, say), it ends there.
     """
-    newest = warehouse.rows("newest_feedback", **part.filters.values(), after=0, limit=50)
-    moments = [_utc(row["event_at"]) for row in newest]
-    last = max(moments, default=now)
+    newest = warehouse.rows("last_event")
+    last = _utc(newest[0]["event_at"]) if newest and newest[0]["event_at"] else now
     if now - timedelta(minutes=CHART_MINUTES) <= last <= now:
         last = now
     end = last.replace(second=0, microsecond=0)
@@ -123,14 +122,19 @@ def incident(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
 def incident_posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[Doc]:
     """An incident's posts with the reasons for each link."""
     limit = min(part.limit or INCIDENT_ROWS, MOST_ROWS)
-    rows = warehouse.rows("incident_posts", id=part.id, limit=limit, offset=0)
+    rows = warehouse.rows("incident_posts", id=part.id, limit=limit, newest=True)
     return [post_doc(row) for row in rows]
 
 
 def post(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
     """One post with everything known of it, its text uncut. None when there is none."""
     rows = warehouse.rows("mention", id=part.id)
-    return post_doc(rows[0], limit=None) if rows else None
+    if not rows or rows[0]["is_removed"]:
+        return None
+    doc = post_doc(rows[0], limit=None)
+    doc["labels"] = _labels(doc)
+    doc["links"] = doc["links"] or []
+    return doc
 
 
 def menus(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
@@ -144,8 +148,12 @@ def menus(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
 
 def gaps(warehouse: "Warehouse", _part: Part, _now: datetime) -> list[Doc]:
     """The sources that are not being read now, since when and why."""
-    rows = warehouse.rows("coverage_now")
-    return [_doc(row) for row in rows if row.get("is_gap")]
+    docs = [_doc(row) for row in warehouse.rows("coverage_now")]
+    return [
+        doc
+        for doc in docs
+        if doc["gap_to"] and (doc["read_to"] is None or doc["gap_to"] > doc["read_to"])
+    ]
 
 
 def totals(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
@@ -189,17 +197,38 @@ def incident_doc(row: "Row") -> Doc:
     return doc
 
 
+def _labels(doc: Doc) -> list[Doc]:
+    """What stands under each head, who said so and why, from a mention's wide row."""
+    evidence = doc.get("label_evidence") or {}
+    words = [d["value"] for d in doc.get("decisions") or () if d["verb"] == "relabel"]
+    settled = {word.partition("=")[0] for word in words}
+    labels = []
+    for head in (*HEADS, *WHAT_AND_WHERE):
+        column = _COLUMN_OF.get(head, head)
+        name = doc.get(column)
+        if head in {"informative", "noise"} and doc.get(f"is_{head}") is not None:
+            name = "yes" if doc[f"is_{head}"] else "no"
+        by_person = head in settled
+        labels.append(
+            {
+                "head": head,
+                "name": name,
+                "p": doc.get(f"{column}_p"),
+                "sure": by_person or bool(doc.get(f"{column}_sure")),
+                "by": "person" if by_person else "machine",
+                "evidence": evidence.get(head) or [],
+            }
+        )
+    return labels
+
+
 def _doc(row: "Row") -> Doc:
     """The row with its text shown safely; ``text`` itself is left to ``post_doc``."""
-    doc: Doc = {}
-    for name, value in row.items():
-        if name in _AS_IT_IS:
-            doc[name] = value
-        elif name in _JSON and isinstance(value, str):
-            doc[name] = _plain(json.loads(value))
-        elif name != "text":
-            doc[name] = _plain(value)
-    return doc
+    return {
+        name: value if name in _AS_IT_IS else _plain(value)
+        for name, value in row.items()
+        if name != "text"
+    }
 
 
 def _plain(value: Any) -> Any:

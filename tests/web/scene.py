@@ -79,7 +79,7 @@ def feedback(
         Evidence(kind="component", value="checkout", weight=2.1),
         Evidence(kind="words", value="pay, card", weight=1.4),
     )
-    links = ()
+    links: tuple[Link, ...] = ()
     if incident is not None:
         links = (
             Link.model_validate(

@@ -73,10 +73,11 @@ export function minuteChart({ host, table, toggle, readout, what }) {
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
-      scales: { y: { range: (u, min, max) => [0, Math.max(4, max * 1.1)] } },
+      padding: [12, 18, 0, 0],
+      scales: { x: { range: (u, min, max) => [min - 30, max + 30] }, y: { range: (u, min, max) => [0, Math.max(4, max * 1.1)] } },
       axes: [
         { ...axis, size: 24, values: (u, splits) => splits.map(at) },
-        { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000], splits: undefined },
+        { ...axis, size: 36, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] },
       ],
       series: [
         {},

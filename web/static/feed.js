@@ -100,7 +100,7 @@ function showEmpty() {
 
 function draw() {
   const rows = [...known.values()].sort((a, b) => b.arrival - a.arrival).slice(0, MOST);
-  keyed($("posts"), rows, postRow);
+  keyed($("posts"), rows, (post) => postRow(post));
   drawn = new Set(known.keys());
   showPause();
   showEmpty();
@@ -142,7 +142,7 @@ function onMenus({ all }) {
 }
 
 function onGaps({ all }) {
-  const words = all.map((gap) => `${gap.source}${gap.cause ? ` (${gap.cause})` : ""}`);
+  const words = all.map((gap) => `${gap.source}${gap.gap_cause ? ` (${gap.gap_cause})` : ""}`);
   tell(state, words.length ? `Not being read now: ${words.join(", ")}. Silence there means nothing.` : undefined);
 }
 
@@ -154,7 +154,7 @@ function restart() {
   if (paused) $("pause").click();
   const chosen = filters();
   $("clear").disabled = chosen.size === 0;
-  keyed($("posts"), [], postRow);
+  keyed($("posts"), [], null);
   showEmpty();
   chosen.set("view", "feed");
   stream = follow(chosen, { state: tell, posts: onPosts, counts: ({ all }) => chart.show(all), incidents: onIncidents, menus: onMenus, gaps: onGaps });

@@ -7,6 +7,7 @@ const CLOSED = new Set(["resolved", "postmortem", "dismissed"]);
 const posts = new Map();
 const pending = new Map(); // post id → what is on its way
 let incident;
+let others = [];
 let limit = 100;
 let stream;
 
@@ -40,7 +41,7 @@ function showHead() {
     ? [incident.official_id ? "Proposed from what people wrote; now part of " : "Proposed from what people wrote. Nobody official has said so."]
     : ["Opened by its owner."];
   if (incident.is_proposed && incident.official_id) {
-    about.push(ownLink("incidents", incident.official_id, {}, incident.official_title ?? "the official incident"), ".");
+    about.push(ownLink("incidents", incident.official_id, {}, el("bdi", {}, officialOne()?.title ?? "the official incident")), ".");
   }
   $("about").replaceChildren(...about);
   $("facts").replaceChildren(...[
@@ -67,6 +68,16 @@ function showOfficial() {
   $("official-link").replaceChildren(...(link ? [link] : []));
 }
 
+/** The official incident that this one is, or became. */
+function officialOne() {
+  return incident.is_proposed ? others.find((other) => other.id === incident.official_id) : incident;
+}
+
+function showTimeline() {
+  const owner = officialOne();
+  chart.show(incident.timeline, owner ? Date.parse(owner.opened_at) / 1000 : null);
+}
+
 function showIncident({ all }) {
   incident = all;
   $("incident").hidden = !incident;
@@ -77,8 +88,7 @@ function showIncident({ all }) {
   }
   showHead();
   showOfficial();
-  const opened = Date.parse(incident.is_proposed ? incident.official_opened_at : incident.opened_at) / 1000;
-  chart.show(incident.timeline, Number.isFinite(opened) ? opened : null);
+  showTimeline();
   $("actions").hidden = !incident.is_proposed || CLOSED.has(incident.status) || Boolean(incident.official_id);
   $("accept").hidden = incident.status !== "proposed";
 }
@@ -96,6 +106,11 @@ $("merge-form").addEventListener("submit", (event) => {
 });
 
 function showChoices({ all }) {
+  others = all;
+  if (incident) {
+    showHead();
+    showTimeline();
+  }
   const select = $("merge-into");
   const chosen = select.value;
   const official = all.filter((other) => !other.is_proposed && other.id !== pageId);
@@ -146,14 +161,14 @@ function showPending(id) {
 function judged(post, old) {
   pending.delete(post.id);
   const focused = old?.contains(document.activeElement) ? document.activeElement.dataset.verb : null;
-  const act = (verb, words, label) => button(words, () => {
+  const act = (verb, words) => button(words, () => {
     if (!pending.has(post.id)) judge(post, verb);
-  }, { "aria-label": `${label} by ${post.handle || "an unknown author"}`, "data-verb": verb });
+  }, { "aria-label": `${words}: post by ${post.handle || "an unknown author"}`, "data-verb": verb });
   const isSettled = post.link_by === "person";
   const bar = el("div", { class: "judge" },
-    badge(`state ${post.link_state}`, linkWords(post)),
-    isSettled ? null : act("link", post.link_state === "suggested" ? "Link" : "Confirm link", "link the post"),
-    act("unlink", post.link_state === "suggested" ? "Not this one" : "Unlink", "unlink the post"),
+    badge(`verdict ${post.link_state}`, linkWords(post)),
+    isSettled ? null : act("link", post.link_state === "suggested" ? "Link" : "Confirm link"),
+    act("unlink", post.link_state === "suggested" ? "Not this one" : "Unlink"),
     el("span", { class: "pending dim", role: "status" }));
   const { incident_id: _, ...rest } = post;
   const row = postRow(rest, reasons(post.evidence), bar);

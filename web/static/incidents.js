@@ -9,7 +9,7 @@ function row(incident) {
     cell(pill(incident.status)),
     el("th", { scope: "row" }, ownLink("incidents", incident.id, {}, el("bdi", {}, incident.title)), " ",
       incident.is_proposed ? badge("ours", "proposed by us") : badge("theirs", "official")),
-    cell(incident.impact || "–"), cell(incident.track || "–"),
+    cell(incident.impact && incident.impact !== "none" ? incident.impact : "–"), cell(incident.track || "–"),
     number(incident.witnesses), number(incident.mentions),
     cell(when(incident.opened_at)), number(lead(incident.lead_seconds)));
 }

@@ -51,7 +51,10 @@ export function button(words, act, attrs = {}) {
   return node;
 }
 
-/** Makes the children of `parent` stand for `items`, in order, keeping the nodes of known keys. */
+/**
+ * Makes the children of `parent` stand for `items` (by their `id`), in order. A node stays as it is
+ * while its item is the same object; `make(item, old node)` makes a new one.
+ */
 export function keyed(parent, items, make) {
   const known = parent.known ?? (parent.known = new Map());
   const old = new Map(known);

@@ -27,7 +27,7 @@ function showPost({ all: post }) {
   ].filter(Boolean));
   shownLabels = post.labels ?? [];
   keyed($("labels"), shownLabels.map((label) => ({ id: label.head, ...label })), labelRow);
-  keyed($("links"), (post.links ?? []).map((link) => ({ ...link, id: link.incident_id })), linkCard);
+  keyed($("links"), (post.links ?? []).map((link) => ({ ...link, id: link.incident })), linkCard);
   $("no-links").hidden = (post.links ?? []).length > 0;
 }
 
@@ -66,17 +66,17 @@ function labelRow(label) {
 // ---- links --------------------------------------------------------------------------------------
 
 function linkCard(link) {
-  const by = link.link_by === "person" ? "by a person" : `${percent(link.link_p)}${link.link_by === "late" ? ", found late" : ""}`;
+  const by = link.by === "person" ? "by a person" : `${percent(link.p)}${link.by === "late" ? ", found late" : ""}`;
   const send = (verb, words) => async () => {
-    if (await decide(pageId, verb, link.incident_id)) say(words);
+    if (await decide(pageId, verb, link.incident)) say(words);
   };
   return el("li", { class: "card" },
-    el("p", { class: "pills" }, badge(`state ${link.link_state}`, link.link_state), el("span", { class: "dim" }, by), link.status ? pill(link.status) : null),
-    el("p", { class: "name" }, ownLink("incidents", link.incident_id, {}, el("bdi", {}, link.title || link.incident_id))),
+    el("p", { class: "pills" }, badge(`verdict ${link.state}`, link.state), el("span", { class: "dim" }, by), link.status ? pill(link.status) : null),
+    el("p", { class: "name" }, ownLink("incidents", link.incident, {}, el("bdi", {}, link.title || link.incident))),
     reasons(link.evidence),
     el("div", { class: "judge" },
-      link.link_by === "person" && link.link_state === "linked" ? null : button("Link", send("link", "Linked.")),
-      link.link_state === "unlinked" ? null : button("Unlink", send("unlink", "Unlinked."))));
+      link.by === "person" && link.state === "linked" ? null : button("Link", send("link", "Linked.")),
+      link.state === "unlinked" ? null : button("Unlink", send("unlink", "Unlinked."))));
 }
 
 $("link-form").addEventListener("submit", async (event) => {
@@ -98,6 +98,6 @@ follow(view, { post: showPost, incidents: showChoices });
 fetch("/api/names").then(async (response) => {
   names = await response.json();
   // Rows drawn before the names came get their menus now.
-  keyed($("labels"), [], labelRow);
+  keyed($("labels"), [], null);
   keyed($("labels"), shownLabels.map((label) => ({ id: label.head, ...label })), labelRow);
 });

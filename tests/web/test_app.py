@@ -1,0 +1,405 @@
+"""The API over a real server and a real warehouse."""
+
+import http.client
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from pipeline.errors import GiveUp
+from pipeline.model import Decision
+from tests.web.scene import OFFICIAL, PROPOSAL, TOKEN, Page, feedback, official, proposal, running
+from web.server import bind
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[Page]:
+    with running(tmp_path) as running_page:
+        yield running_page
+
+
+@pytest.fixture
+def client(page: Page) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=page.url, trust_env=False, timeout=20) as own:
+        yield own
+
+
+def own_page(page: Page) -> dict[str, str]:
+    """The headers that the page's own scripts send."""
+    return {"Origin": page.url, "X-Requested-With": "groundswell"}
+
+
+def a_decision(**more: str) -> dict[str, str]:
+    return {"subject": PROPOSAL, "verb": "accept"} | more
+
+
+@contextmanager
+def stream(page: Page, query: str) -> Iterator[Iterator[tuple[str, Any]]]:
+    """The events of a stream: name and data."""
+    with (
+        httpx.Client(base_url=page.url, trust_env=False, timeout=20) as client,
+        client.stream("GET", f"/api/stream?{query}") as response,
+    ):
+        assert response.headers["content-type"].startswith("text/event-stream")
+
+        def events() -> Iterator[tuple[str, Any]]:
+            name = ""
+            for line in response.iter_lines():
+                if line.startswith("event: "):
+                    name = line.removeprefix("event: ")
+                elif line.startswith("data: "):
+                    yield name, json.loads(line.removeprefix("data: "))
+
+        yield events()
+
+
+def next_of(events: Iterator[tuple[str, Any]], name: str) -> Any:
+    return next(data for found, data in events if found == name)
+
+
+# ---- reading ------------------------------------------------------------------------------------
+
+
+def test_the_feed_has_the_newest_first(page: Page, client: httpx.Client) -> None:
+    """Posts come newest arrival first, with who, what and where, and times in UTC."""
+    page.write(feedback("first", at=NOON))
+    page.write(feedback("second", at=NOON, url="https://birdsite.example/2", component="checkout"))
+    posts = client.get("/api/feedback").json()["posts"]
+    assert [post["text"] for post in posts] == ["second", "first"]
+    newest = posts[0]
+    assert newest["handle"] == "ada_w"
+    assert newest["component"] == "checkout"
+    assert newest["url"] == "https://birdsite.example/2"
+    assert newest["event_at"] == "2026-03-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("query", "texts"),
+    [
+        ("source=pond", {"b"}),
+        ("track=acme-app", {"c"}),
+        ("intent=praise", {"c"}),
+        ("linked=yes", {"a"}),
+        ("linked=no&intent=report", {"b"}),
+        ("source=nowhere", set()),
+    ],
+)
+def test_filters(page: Page, client: httpx.Client, query: str, texts: set[str]) -> None:
+    """Each filter lets through what it names, and several must all hold."""
+    page.write(
+        proposal(NOON),
+        feedback("a", incident=PROPOSAL),
+        feedback("b", source="pond"),
+        feedback("c", tracks=["acme-app"], intent="praise"),
+    )
+    posts = client.get(f"/api/feedback?{query}").json()["posts"]
+    assert {post["text"] for post in posts} == texts
+
+
+@pytest.mark.parametrize(
+    "query", ["linked=maybe", "limit=0", "limit=x", "limit=9999999", "source=" + "x" * 600]
+)
+def test_a_filter_that_cannot_be_is_refused(client: httpx.Client, query: str) -> None:
+    """A wrong value gives 400 and one clear line."""
+    response = client.get(f"/api/feedback?{query}")
+    assert response.status_code == 400
+    assert set(response.json()) == {"error"}
+
+
+def test_incidents_stand_proposed_first(page: Page, client: httpx.Client) -> None:
+    """The list begins with what asks for a decision, and closed ones stand last."""
+    page.write(
+        official(NOON, id="statuspage:old", status="resolved", resolved_at=NOON),
+        official(NOON - timedelta(hours=1)),
+        proposal(NOON - timedelta(hours=2)),
+    )
+    found = client.get("/api/incidents").json()["incidents"]
+    assert [incident["id"] for incident in found] == [PROPOSAL, OFFICIAL, "statuspage:old"]
+
+
+def test_an_incident_with_its_posts_and_reasons(page: Page, client: httpx.Client) -> None:
+    """One incident tells its updates, its minutes, and why each post is linked to it."""
+    page.write(official(NOON), feedback("cannot pay", at=NOON, incident=OFFICIAL))
+    answer = client.get(f"/api/incidents/{quote(OFFICIAL, safe='')}").json()
+    incident, (post,) = answer["incident"], answer["posts"]
+    assert incident["title"] == "Checkout errors in the north"
+    assert [update["status"] for update in incident["updates"]] == ["investigating", "identified"]
+    assert incident["updates"][1]["body"] == "A bad release was found.\nIt is being taken back."
+    assert incident["timeline"]["mentions"] == [1]
+    assert incident["witnesses"] == 1
+    assert [reason["value"] for reason in post["evidence"]] == ["checkout", "pay, card"]
+    assert post["link_p"] == 0.93
+
+
+def test_the_newest_posts_of_an_incident_come_first(page: Page, client: httpx.Client) -> None:
+    """When an incident has more posts than are shown, the newest are shown."""
+    page.write(
+        official(NOON),
+        *(feedback(f"n{n}", at=NOON + timedelta(minutes=n), incident=OFFICIAL) for n in range(5)),
+    )
+    answer = client.get(f"/api/incidents/{quote(OFFICIAL, safe='')}?limit=2").json()
+    assert [post["text"] for post in answer["posts"]] == ["n4", "n3"]
+
+
+def test_a_post_with_everything(page: Page, client: httpx.Client) -> None:
+    """A post's own page has its whole text, every head and every link; a person's word shows."""
+    long = "It is broken. " * 200
+    page.write(official(NOON), feedback(long, id="a/b?c", incident=OFFICIAL))
+    address = f"/api/posts/{quote('birdsite:a/b?c', safe='')}"
+    post = client.get(address).json()["post"]
+    assert post["text"] == long.strip()
+    labels = {label["head"]: label for label in post["labels"]}
+    assert (labels["intent"]["name"], labels["intent"]["by"]) == ("report", "machine")
+    assert labels["noise"]["name"] == "no"
+    assert [link["incident"] for link in post["links"]] == [OFFICIAL]
+    assert post["links"][0]["evidence"][0]["kind"] == "component"
+    decision = {"subject": "birdsite:a/b?c", "verb": "relabel", "value": "intent=question"}
+    client.post("/api/decisions", json=decision, headers=own_page(page))
+    labels = {label["head"]: label for label in client.get(address).json()["post"]["labels"]}
+    assert (labels["intent"]["name"], labels["intent"]["by"]) == ("question", "person")
+
+
+@pytest.mark.parametrize("path", ["/api/incidents/none:such", "/api/posts/none:such", "/api/none"])
+def test_what_is_not_there_is_told_in_one_line(client: httpx.Client, path: str) -> None:
+    """An unknown id or address gives 404 and JSON."""
+    response = client.get(path)
+    assert response.status_code == 404
+    assert set(response.json()) == {"error"}
+
+
+def test_texts_come_in_their_shown_form(page: Page, client: httpx.Client) -> None:
+    """Controls that disturb a reader never leave the server; a script's address is no link."""
+    page.write(feedback("a\u202eb", handle="c\u2066d", url="javascript:alert(1)"))
+    post = client.get("/api/feedback").json()["posts"][0]
+    assert (post["text"], post["handle"], post["url"]) == ("ab", "cd", None)
+
+
+# ---- starting and failing -----------------------------------------------------------------------
+
+
+def test_it_answers_before_the_warehouse_is_there(page: Page, client: httpx.Client) -> None:
+    """While starting, pages come, the status says so, and data asks to try again."""
+    page.is_ready = False
+    assert client.get("/").status_code == 200
+    assert client.get("/livez").text == "ok"
+    assert client.get("/api/status").json()["state"] == "starting"
+    response = client.get("/api/feedback")
+    assert response.status_code == 503
+    assert response.headers["retry-after"] == "1"
+    page.is_ready = True
+    assert client.get("/api/status").json() == {"state": "running", "version": "test"}
+    assert client.get("/api/feedback").status_code == 200
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    """The message names the port and what to do."""
+    with bind(0) as first:
+        port = first.getsockname()[1]
+        with pytest.raises(GiveUp, match=f"port {port} .* choose another"):
+            bind(port)
+
+
+# ---- the stream ---------------------------------------------------------------------------------
+
+
+def test_the_stream_begins_with_everything_and_goes_on_with_changes(page: Page) -> None:
+    """A tab gets the whole once; then new, changed and vanished rows only."""
+    page.write(feedback("old", id="1"))
+    with stream(page, "view=feed") as events:
+        assert [row["text"] for row in next_of(events, "posts")["all"]] == ["old"]
+        page.write(feedback("new", id="2"))
+        change = next_of(events, "posts")
+        assert [row["text"] for row in change["put"]] == ["new"]
+        assert change["gone"] == []
+        relabel = Decision.model_validate(
+            {"id": "d", "subject": "birdsite:1", "verb": "relabel", "value": "intent=praise",
+             "by": "t", "at": NOON}
+        )  # fmt: skip
+        page.write(relabel)
+        change = next_of(events, "posts")
+        assert [(row["id"], row["intent"]) for row in change["put"]] == [("birdsite:1", "praise")]
+
+
+def test_the_stream_tells_when_it_starts_and_when_it_runs(page: Page) -> None:
+    """A tab opened while the process starts goes on by itself."""
+    page.is_ready = False
+    with stream(page, "view=feed") as events:
+        assert next_of(events, "status")["all"]["state"] == "starting"
+        page.is_ready = True
+        assert next_of(events, "status")["all"]["state"] == "running"
+        assert next_of(events, "posts")["all"] == []
+
+
+def test_an_unknown_view_is_refused(client: httpx.Client) -> None:
+    """The message names the views there are."""
+    response = client.get("/api/stream?view=nothing")
+    assert response.status_code == 400
+    assert "feed" in response.json()["error"]
+
+
+def test_the_counts_cover_an_hour_without_gaps(page: Page) -> None:
+    """Sixty minutes, quiet ones as 0; for a replay of the past the hour that ends there."""
+    page.write(
+        feedback("x", at=NOON), feedback("y", at=NOON - timedelta(minutes=3), intent="praise")
+    )
+    with stream(page, "view=feed") as events:
+        counts = next_of(events, "counts")["all"]
+    assert len(counts["minute"]) == 60
+    assert counts["minute"][-1] == int(NOON.timestamp())
+    assert counts["mentions"][-4:] == [1, 0, 0, 1]
+    assert counts["reports"][-4:] == [0, 0, 0, 1]
+
+
+def test_closing_ends_open_streams(tmp_path: Path) -> None:
+    """A process that stops does not wait for tabs."""
+    with running(tmp_path) as page, stream(page, "view=feed") as events:
+        next_of(events, "status")
+        started = time.monotonic()
+    assert time.monotonic() - started < 5
+
+
+# ---- writing ------------------------------------------------------------------------------------
+
+
+def test_a_decision_from_the_page_is_taken(page: Page, client: httpx.Client) -> None:
+    """Id, time and author are filled in; the answer is the decision as it went to the broker."""
+    response = client.post("/api/decisions", json=a_decision(), headers=own_page(page))
+    assert response.status_code == 202
+    (taken,) = page.decisions
+    assert response.json()["id"] == taken.id
+    assert (taken.subject, taken.verb, taken.by) == (PROPOSAL, "accept", "page")
+
+
+def test_the_client_may_name_the_decision(page: Page, client: httpx.Client) -> None:
+    """An id made by the client stays, so that sending it twice is harmless."""
+    for _ in range(2):
+        client.post("/api/decisions", json=a_decision(id="mine"), headers=own_page(page))
+    assert {decision.id for decision in page.decisions} == {"mine"}
+
+
+def test_the_token_opens_writes_to_the_command_line(page: Page, client: httpx.Client) -> None:
+    """With the bearer token neither origin nor mark is needed."""
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    response = client.post("/api/decisions", json=a_decision(by="ops"), headers=bearer)
+    assert response.status_code == 202
+    assert page.decisions[0].by == "ops"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Requested-With": "groundswell"},
+        {"Origin": "http://evil.example", "X-Requested-With": "groundswell"},
+        {"Origin": "null", "X-Requested-With": "groundswell"},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": "Bearer"},
+    ],
+)
+def test_a_foreign_page_cannot_decide(
+    page: Page, client: httpx.Client, headers: dict[str, str]
+) -> None:
+    """Without our origin and our mark, or the token, nothing is written."""
+    response = client.post("/api/decisions", json=a_decision(), headers=headers)
+    assert response.status_code == 403
+    assert page.decisions == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[]", 400),
+        (b'{"subject": "x:1", "verb": "explode"}', 400),
+        (b'{"subject": "x:1", "verb": "link"}', 400),
+        (b'{"subject": "x:1", "verb": "relabel", "value": "nohead=x"}', 400),
+        (b'{"subject": "' + b"x" * 300_000 + b'"}', 413),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused(
+    page: Page, client: httpx.Client, body: bytes, status: int
+) -> None:
+    """The answer is one line that says what is wrong, without repeating what was sent."""
+    response = client.post("/api/decisions", content=body, headers=own_page(page))
+    assert response.status_code == status
+    error = response.json()["error"]
+    assert "\n" not in error
+    assert "explode" not in error
+    assert page.decisions == []
+
+
+def test_forget_wants_the_token(page: Page, client: httpx.Client) -> None:
+    """Erasing is for the command line; the receipt comes back."""
+    what = {"mentions": ["birdsite:1"], "authors": ["birdsite:u1"]}
+    assert client.post("/api/forget", json=what, headers=own_page(page)).status_code == 403
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    assert client.post("/api/forget", json={}, headers=bearer).status_code == 400
+    assert client.post("/api/forget", json=what, headers=bearer).json() == {"mentions": 2}
+    assert [(r.removal, r.scope, r.kind) for r in page.forgotten] == [
+        ("birdsite:1", "mention", "erased"),
+        ("birdsite:u1", "author", "erased"),
+    ]
+
+
+# ---- who may speak to it ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.x.example", "", "10.0.0.1"]
+)
+def test_a_foreign_name_for_this_machine_is_refused(page: Page, host: str) -> None:
+    """A page whose name was bent to this machine gets nothing (DNS rebinding)."""
+    address = httpx.URL(page.url)
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=20)
+    connection.request("GET", "/api/feedback", headers={"Host": host})
+    response = connection.getresponse()
+    assert response.status == 421
+    connection.close()
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_loopback_names_are_answered(page: Page, client: httpx.Client, host: str) -> None:
+    """All names of this machine work, with any port."""
+    assert client.get("/api/status", headers={"Host": f"{host}:1234"}).status_code == 200
+
+
+def test_another_site_may_not_read_the_data(client: httpx.Client) -> None:
+    """A foreign page may link to ours, but its requests for data are refused."""
+    foreign = {"Sec-Fetch-Site": "cross-site"}
+    assert client.get("/api/feedback", headers=foreign).status_code == 403
+    assert client.get("/", headers=foreign).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/incidents", "/api/status", "/static/page.js", "/none"])
+def test_every_answer_carries_the_headers(client: httpx.Client, path: str) -> None:
+    """Scripts only from us, no frames, no sniffing, no referrer."""
+    headers = client.get(path).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert "require-trusted-types-for 'script'" in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_an_id_cannot_become_markup(client: httpx.Client) -> None:
+    """What stands in the address is escaped in the page."""
+    text = client.get("/incidents/" + quote('"><script>alert(1)</script>', safe="")).text
+    assert "<script>alert" not in text
+
+
+def test_static_files_cannot_be_left(client: httpx.Client) -> None:
+    """No path leads out of the folder of static files."""
+    assert client.get("/static/..%2fapp.py").status_code == 404
+    assert client.get("/static/%2e%2e/%2e%2e/pyproject.toml").status_code == 404
