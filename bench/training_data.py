@@ -226,7 +226,7 @@ def training_rows(head: str, sets: Iterable[Callable[[str], Iterator[Row]]] = SE
     rows = list(own(head))
     for one in sets:
         rows.extend(one(head))
-    return settled(rows)
+    return settled([row for row in rows if row.text.strip()])
 
 
 def write(rows: Iterable[Row], path: Path) -> int:

@@ -25,6 +25,7 @@ from pipeline.errors import GiveUp
 from pipeline.steps.features import hashed
 
 FORMAT = 1
+HEAD_NAME = r"[a-z][a-z0-9_-]{0,63}"
 SUFFIX = ".safetensors"
 #: A threshold no probability reaches: nothing held out showed this label to be right often enough.
 NEVER = 2.0
@@ -51,7 +52,7 @@ class Card(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     format: int
-    head: str = Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")
+    head: str = Field(pattern=f"^{HEAD_NAME}$")
     version: str = Field(min_length=1)
     #: Grows by one with each promotion, so that a newer model of a team sorts after its older one.
     revision: int = Field(default=0, ge=0)

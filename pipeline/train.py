@@ -5,6 +5,7 @@ both parts; what ships is then fitted on everything. Nothing is drawn without a 
 examples give the same bytes. scikit-learn is imported here only, and only when it is needed.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from pipeline.evaluate import Answers, Scores, score
 from pipeline.examples import Example
 from pipeline.heads import (
     FORMAT,
+    HEAD_NAME,
     NEVER,
     SUFFIX,
     Card,
@@ -56,7 +58,7 @@ class Settings:
 
     version: str = "0"
     features: Features = field(default_factory=Features)
-    cost: float = 4.0
+    cost: float = 2.0
     balance: float = 1.0
     folds: int = 5
     max_rows: int = 150_000
@@ -105,35 +107,28 @@ def train(
 
     A head that does not exist yet is a new head. Raises Misuse when the examples cannot teach it.
     """
+    if not re.fullmatch(HEAD_NAME, head):
+        raise Misuse(f"{head!r} cannot be a head's name: small letters, digits, - and _ only")
     settings = settings or Settings()
     tell = progress or _silent
     data = _Data(examples, settings, tell)
-    logits = np.zeros((data.n, len(data.labels)))
-    for done, (learn, held) in enumerate(data.folds()):
-        tell("cross-validation", done, settings.folds)
-        logits[held] = _Fit(data, learn, settings).logits(held)
-    tell("cross-validation", settings.folds, settings.folds)
-    temperature = _temperature(logits, data.truth)
-    p = _softmax(logits / temperature)
-    best, top = p.argmax(axis=1), np.round(p.max(axis=1), 3)
-    thresholds = _thresholds(best, top, data.truth, len(data.labels))
-    sure = top >= np.asarray(thresholds)[best]
-    names = [data.labels[b] for b in best]
-    held_out = score(head, data.examples, Answers(names, top.tolist(), sure.tolist()))
+    crossed = _cross_validated(data, settings, tell)
+    held_out = score(head, data.examples, crossed.answers)
     tell("fit", 0, 1)
     rows, weights = _Fit(data, np.arange(data.n), settings).packed()
+    groups = len(set(data.groups))
     card = Card(
         format=FORMAT,
         head=head,
         version=settings.version,
         labels=tuple(data.labels),
-        thresholds=tuple(thresholds),
-        temperature=float(temperature),
+        thresholds=tuple(crossed.thresholds),
+        temperature=crossed.temperature,
         features=settings.features,
         fingerprint=fingerprint(settings.features),
         training={
             "examples": data.n,
-            "groups": len(set(data.groups)),
+            "groups": groups,
             "split": data.split,
             "counts": data.counts,
             "held_out": held_out.to_dict(),
@@ -141,9 +136,16 @@ def train(
     )
     path = write_head(make_head(card, rows, weights), out_dir)
     tell("fit", 1, 1)
-    return Report(
-        head, path, data.n, len(set(data.groups)), data.split, data.counts, held_out=held_out
-    )
+    return Report(head, path, data.n, groups, data.split, data.counts, held_out)
+
+
+def cross_validated(
+    examples: Sequence[Example], *, settings: Settings | None = None
+) -> tuple[list[Example], Answers]:
+    """The different texts and what models say about them that did not see them or their group."""
+    settings = settings or Settings()
+    data = _Data(examples, settings, _silent)
+    return data.examples, _cross_validated(data, settings, _silent).answers
 
 
 def promote(report: Report, current: Scores | None, into: Path) -> Promotion:
@@ -243,27 +245,22 @@ def _hashed(
 
 
 class _Fit:
-    """One linear model.
-
-    Rare buckets are scaled up while learning, and their weights accordingly: the same as inverse
-    document frequency, but it costs nothing when labelling.
-    """
+    """One linear model: multinomial logistic regression on some of the texts."""
 
     def __init__(self, data: _Data, learn: NDArray[np.int64], settings: Settings) -> None:
         from sklearn.linear_model import LogisticRegression
 
         x, y = data.matrix[learn], data.truth[learn]
-        seen = np.bincount(x.indices, minlength=x.shape[1])
-        scale = np.log((1 + len(learn)) / (1 + seen)).astype(np.float32)
-        x.data *= scale[x.indices]
         by_label = np.bincount(y, weights=data.weight[learn], minlength=len(data.labels))
         raised = (by_label.sum() / np.maximum(by_label, 1e-9)) ** settings.balance
         weight = data.weight[learn] * raised[y]
-        model = LogisticRegression(C=settings.cost, max_iter=300, tol=1e-3)
+        # A looser tolerance stops before rare labels are learnt.
+        model = LogisticRegression(C=settings.cost, max_iter=300, tol=1e-4)
         model.fit(x, y, sample_weight=weight / weight.mean())
         self._data, self._settings, self._classes = data, settings, model.classes_
-        self.coef = (model.coef_ * scale).astype(np.float32)
+        self.coef = model.coef_.astype(np.float32)
         self.intercept = model.intercept_.astype(np.float32)
+        seen = np.bincount(x.indices, minlength=x.shape[1])
         self._strength = np.abs(self.coef).max(axis=0) * np.sqrt(seen)
 
     def logits(self, held: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -281,6 +278,30 @@ class _Fit:
         kept = np.sort(most[self._strength[most] > 0])
         table = np.concatenate([self.coef[:, kept].T, self.intercept[None, :]])
         return self._data.columns[kept].astype(np.uint32), table.astype(np.float16)
+
+
+@dataclass(frozen=True)
+class _Crossed:
+    """What cross-validation tells: the answers on held-out texts, and how to calibrate them."""
+
+    answers: Answers
+    temperature: float
+    thresholds: list[float]
+
+
+def _cross_validated(data: _Data, settings: Settings, tell: Progress) -> _Crossed:
+    logits = np.zeros((data.n, len(data.labels)))
+    for done, (learn, held) in enumerate(data.folds()):
+        tell("cross-validation", done, settings.folds)
+        logits[held] = _Fit(data, learn, settings).logits(held)
+    tell("cross-validation", settings.folds, settings.folds)
+    temperature = _temperature(logits, data.truth)
+    p = _softmax(logits / temperature)
+    best, top = p.argmax(axis=1), np.round(p.max(axis=1), 3)
+    thresholds = _thresholds(best, top, data.truth, len(data.labels))
+    sure = top >= np.asarray(thresholds)[best]
+    names = [data.labels[b] for b in best]
+    return _Crossed(Answers(names, top.tolist(), sure.tolist()), temperature, thresholds)
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
