@@ -32,6 +32,8 @@ from pipeline.steps.links import Linker
 PAGE = 2_000
 #: Stands for the end of an incident that is not over.
 OPEN_END = datetime(9999, 1, 1, tzinfo=UTC)
+#: What a mention read back is filled into; making one anew would copy every default.
+_BLANK = Mention(source="-", external_id="-", text="", said_at=OPEN_END)
 
 
 class LateLinks:
@@ -172,19 +174,21 @@ def mention_of(row: Row) -> Mention:
     It was checked when it came in; checking it again would cost more than scoring it.
     """
     source, known_id = row["source"], row["id"]
-    return Mention.model_construct(
-        source=source,
-        external_id=known_id[len(source) + 1 :],
-        kind=row["kind"],
-        text=row["text"] or "",
-        lang=row["lang"],
-        said_at=in_utc(row["said_at"]),
-        event_at=in_utc(row["event_at"]),
-        seen_at=in_utc(row["seen_at"]),
-        place=row["said_place"],
-        hashtags=tuple(row["hashtags"] or ()),
-        tracks=tuple(row["tracks"] or ()),
-        version=row["version"],
+    return _BLANK.model_copy(
+        update={
+            "source": source,
+            "external_id": known_id[len(source) + 1 :],
+            "kind": row["kind"],
+            "text": row["text"] or "",
+            "lang": row["lang"],
+            "said_at": in_utc(row["said_at"]),
+            "event_at": in_utc(row["event_at"]),
+            "seen_at": in_utc(row["seen_at"]),
+            "place": row["said_place"],
+            "hashtags": tuple(row["hashtags"] or ()),
+            "tracks": tuple(row["tracks"] or ()),
+            "version": row["version"],
+        }
     )
 
 
@@ -196,6 +200,6 @@ def labels_of(row: Row) -> dict[str, Label]:
         name = row[column]
         if name is not None:
             labels[head] = Label.model_construct(
-                name=name, p=row[f"{column}_p"], sure=row[f"{column}_sure"]
+                name=name, p=row[f"{column}_p"], sure=row[f"{column}_sure"], evidence=()
             )
     return labels

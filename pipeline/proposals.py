@@ -58,6 +58,7 @@ class Proposals:
             for alias in (component.name, *component.aliases)
         }
         self._sorted: _Sorted | None = None
+        self._taken: tuple[int, datetime] | None = None
 
     def judge(self, burst: Burst, *, may_open: bool = True) -> list[Incident]:
         """The records that a burst brings at its minute."""
@@ -77,8 +78,13 @@ class Proposals:
 
     def take_over(self, at: datetime) -> list[Incident]:
         """Proposals that became official incidents opened by ``at``."""
+        known = self._split()
+        if self._taken is not None and self._taken[0] == known.version:
+            since = bisect_right(known.opened_at, self._taken[1])
+            if since == bisect_right(known.opened_at, max(at, self._taken[1])):
+                return []  # none was opened since: what is asked every second must cost nothing
         changed = []
-        for proposal in self._split().untaken:
+        for proposal in known.untaken:
             if self._settled_by(proposal, at):
                 continue
             official = self._official_of(proposal, at)
@@ -86,6 +92,7 @@ class Proposals:
                 record = taken_over(proposal, official)
                 self._book.put(record)
                 changed.append(record)
+        self._taken = self._book.version, at
         return changed
 
     def forget(self, at: datetime) -> list[Incident]:

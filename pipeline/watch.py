@@ -22,7 +22,6 @@ from pipeline.model import (
     Feedback,
     Incident,
     LateLink,
-    check,
     from_ms,
     load,
     read,
@@ -165,7 +164,7 @@ class Watch:
                 continue
             try:
                 if record.topic == topics.FEEDBACK:
-                    self._count(load(record.value), bursts)
+                    self._count(record.value, bursts)
                 elif record.topic == topics.INCIDENTS:
                     self._learn(read(Incident, record.value), ask)
                 else:
@@ -185,15 +184,16 @@ class Watch:
         if changed and ask and self._book.get(decision.subject) is not None:
             self._late.ask(decision.subject, self._clock.now())
 
-    def _count(self, data: Any, bursts: Bursts) -> None:
+    def _count(self, value: bytes, bursts: Bursts) -> None:
         """Counts the report in a record of ``feedback``, if it is one."""
+        data = load(value)
         if not isinstance(data, dict) or not isinstance(data.get("mention"), dict):
             return  # a removal
         tracks = data["mention"].get("tracks") or ([] if self._tracked else [""])
         is_new = not self._heard.issuperset(tracks)
         if not is_new and not _may_be_report(data.get("labels")):
             return  # most posts; checking them in full would cost more than all else here
-        feedback = check(Feedback, data)
+        feedback = read(Feedback, value)
         mention, at = feedback.mention, to_ms(feedback.mention.event_at)
         for track in tracks:
             bursts.hear(track, at)
