@@ -1,6 +1,7 @@
 """Dead letters: what could not be handled, kept with its bytes, listed and sent again."""
 
 import base64
+import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pipeline.errors import SetAside
 from pipeline.model import DeadLetter, load, read
 from pipeline.ports import Broker, Record
 from pipeline.reading import batches
+
+log = logging.getLogger(__name__)
 
 #: What is larger is cut, so that with base64 and its frame it fits a Kafka message of 1 MB.
 MAX_DATA_BYTES = 700_000
@@ -62,7 +65,7 @@ def replay(broker: Broker, ids: Sequence[str]) -> int:
     producer = broker.producer()
     try:
         for dead in chosen:
-            data = base64.b64decode(dead.data)
+            data = _bytes(dead)
             producer.send(dead.topic, _key(data) or dead.key, data)
         producer.flush()
         # Only now: a crash in between sends them twice, which the warehouse does not mind.
@@ -80,7 +83,10 @@ def tells_of(value: bytes, keys: Iterable[str]) -> bool:
     Where the data are too broken to say, any whole word that equals an id's last part counts: it
     is better to lose a dead letter than to keep what must be erased.
     """
-    data = base64.b64decode(read(DeadLetter, value).data)
+    try:
+        data = _bytes(read(DeadLetter, value))
+    except SetAside:
+        data = value
     wanted = set(keys)
     try:
         ids = set(_ids(load(data)))
@@ -101,15 +107,26 @@ def _waiting(broker: Broker) -> dict[str, DeadLetter]:
         for records in batches(reader, 500):
             for record in records:
                 found.pop(record.key, None)
-                if record.value is not None:
+                if record.value is None:
+                    continue
+                try:
                     found[record.key] = read(DeadLetter, record.value)
+                except SetAside as reason:
+                    log.warning("passed over an unreadable dead letter: %s", reason)
         return found
     finally:
         reader.close()
 
 
+def _bytes(dead: DeadLetter) -> bytes:
+    """What it is about; base64 that somebody else wrote badly is taken for the bytes themselves."""
+    try:
+        return base64.b64decode(dead.data, validate=True)
+    except ValueError:
+        return dead.data.encode()
+
+
 def _summary(dead: DeadLetter) -> Summary:
-    size = len(dead.data) * 3 // 4 - dead.data[-2:].count("=")
     return Summary(
         id=_id(dead),
         at=dead.at,
@@ -117,7 +134,7 @@ def _summary(dead: DeadLetter) -> Summary:
         topic=dead.topic,
         origin=dead.origin,
         reason=dead.reason,
-        bytes=size,
+        bytes=len(_bytes(dead)),
     )
 
 

@@ -13,6 +13,8 @@ from pipeline.ports import Clock
 
 #: How long a member that hangs keeps its place: longer than any batch should take.
 LEASE_SECONDS = 30
+#: As long as topics with text remember: after it a group has lost records anyway.
+LOST_AFTER_MS = 7 * 24 * 3_600_000
 _RENEW_BELOW_MS = LEASE_SECONDS * 1000 * 2 // 3
 _FREE = ""
 # Every Leases alive in this process: a holder of our own process id that is not among them died
@@ -64,17 +66,25 @@ class Leases:
         """Frees the place if it is still the holder's."""
         with self._file.write() as db:
             db.execute(
-                "UPDATE lease SET holder = ?, until = 0 WHERE member_of = ? AND holder = ?",
-                (_FREE, group, holder),
+                "UPDATE lease SET holder = ?, until = ? WHERE member_of = ? AND holder = ?",
+                (_FREE, self._now(), group, holder),
             )
 
     def release_all(self) -> None:
         """Frees every place held through this broker."""
         with self._file.write() as db:
             db.execute(
-                "UPDATE lease SET holder = ?, until = 0 WHERE holder LIKE ?",
-                (_FREE, f"%/{self._token}/%"),
+                "UPDATE lease SET holder = ?, until = ? WHERE holder LIKE ?",
+                (_FREE, self._now(), f"%/{self._token}/%"),
             )
+
+    def forget_lost(self) -> None:
+        """Forgets groups that nobody was a member of for a week, so that they hold up nobody."""
+        before = self._now() - LOST_AFTER_MS
+        with self._file.write() as db:
+            gone = db.execute("SELECT member_of FROM lease WHERE until < ?", (before,)).fetchall()
+            db.executemany("DELETE FROM position WHERE member_of = ?", gone)
+            db.executemany("DELETE FROM lease WHERE member_of = ?", gone)
 
     def _read(self, db: sqlite3.Connection, group: str) -> Any:
         query = "SELECT generation, holder, until FROM lease WHERE member_of = ?"

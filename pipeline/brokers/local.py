@@ -92,8 +92,10 @@ class LocalBroker:
     def compact(self, now: datetime) -> int:
         """Drops records past retention, and superseded ones older than a day that were consumed.
 
-        Returns how many. To be called about once an hour.
+        Returns how many. Groups without a member for a week are forgotten. To be called about once
+        an hour.
         """
+        self._leases.forget_lost()
         return upkeep.compact(self._logs, now)
 
     def discard_consumed(self) -> int:

@@ -177,24 +177,23 @@ class Logs:
         deadline = time.monotonic() + self._patience
         while True:
             seen = self.changes
-            full = next((log for log in logs if self._lags(log)), None)
-            if full is None:
+            slow = next((f"{group} on {log.name}" for log in logs for group in self._slow(log)), "")
+            if not slow:
                 return
             left = deadline - time.monotonic()
             if left <= 0:
-                raise TryLater(
-                    f"consumers of {full.name} are more than {self._max_lag:,} records behind"
-                )
+                raise TryLater(f"consumer {slow} is more than {self._max_lag:,} records behind")
             self.wait(seen, min(left, 1.0))
 
-    def _lags(self, log: Log) -> bool:
-        query = """
-            SELECT max(topic.next_offset - 1 - position.committed)
-            FROM topic JOIN position ON position.topic = topic.id WHERE topic.id = ?
+    def _slow(self, log: Log) -> list[str]:
+        """Groups that are too far behind; what retention dropped is not waited for."""
+        query = f"""
+            SELECT member_of FROM position
+            WHERE topic = ? AND ? - max(committed, (SELECT min(offset) - 1 FROM {log.table})) > ?
         """
         with self.file.read() as db:
-            lag = db.execute(query, (log.id,)).fetchone()[0]
-        return lag is not None and lag > self._max_lag
+            found = db.execute(query, (log.id, self.end(db, log), self._max_lag))
+            return [group for (group,) in found]
 
     # ---- being woken --------------------------------------------------------------------------
 

@@ -90,6 +90,7 @@ class LocalConsumer:
             self._uncommitted = False
             raise Fenced(f"another member of {self._group} took over; its records are polled again")
         if self._generation is not None and self._generation != held:
+            self._logs.join(self._group, self._topics)  # it may have been forgotten meanwhile
             self._positions = self._logs.committed(self._db, self._group)
         return self._generation is not None
 

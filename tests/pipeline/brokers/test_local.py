@@ -240,6 +240,59 @@ def test_a_waiting_producer_goes_on_as_soon_as_there_is_room(make: MakeLocal) ->
     assert broker.count("plain") == 12
 
 
+def test_what_retention_dropped_holds_up_nobody(make: MakeLocal) -> None:
+    """A group that lost its records to retention does not block the producers for ever."""
+    clock = ManualClock(NOON)
+    broker = make(clock, max_lag=10, patience=0)
+    broker.consumer("gone", ["plain"])
+    produce(broker, "plain", *[(f"k{i}", b"v") for i in range(11)])
+    with pytest.raises(TryLater, match="gone on plain"):
+        produce(broker, "plain", ("one more", b"v"))
+
+    clock.set(NOON + timedelta(hours=49))
+    broker.compact(clock.now())
+    produce(broker, "plain", ("one more", b"v"))
+
+    assert broker.count("plain") == 1
+
+
+def test_a_group_without_members_is_forgotten(make: MakeLocal) -> None:
+    """After a week a role that was switched off holds up nobody; should it come back, it starts
+    with the oldest record.
+    """
+    wall = ManualClock(NOON)
+    broker = make(lease_clock=wall)
+    gone = broker.consumer("gone", ["plain"])
+    produce(broker, "plain", ("a", b"1"))
+    gone.poll(1, 0)
+    gone.commit()
+    gone.close()
+    wall.set(NOON + timedelta(days=6))
+    broker.compact(datetime.now(UTC))
+    assert broker.lag("gone") == {"plain": 0}
+
+    wall.set(NOON + timedelta(days=8))
+    broker.compact(datetime.now(UTC))
+
+    assert broker.lag("gone") == {}
+    assert len(broker.consumer("gone", ["plain"]).poll(10, 0)) == 1
+
+
+def test_a_member_that_slept_for_a_week_comes_back(make: MakeLocal) -> None:
+    """Its group was forgotten while the machine slept: it starts again with the oldest record."""
+    wall = ManualClock(NOON)
+    broker = make(lease_clock=wall)
+    asleep = broker.consumer("g", ["plain"])
+    produce(broker, "plain", ("a", b"1"))
+    asleep.poll(1, 0)
+    wall.set(NOON + timedelta(days=8))
+    broker.compact(datetime.now(UTC))
+
+    with pytest.raises(Fenced):
+        asleep.commit()
+    assert len(asleep.poll(10, 0)) == 1
+
+
 def test_other_topics_and_tombstones_do_not_wait(make: MakeLocal) -> None:
     """A lagging group blocks its own topic only, and never an erasure there."""
     broker = make(max_lag=1, patience=0)
@@ -495,6 +548,9 @@ def test_erasing_reaches_all_topics_and_dead_letters(path: Path, make: MakeLocal
     broken = bad.model_copy(update={"origin": "f line 2", "data": "eyJleHRlcm5hbF9pZCI6Ijc3YSIs"})
     other = letter("worker", "no", b"77ab", topic=topics.MENTIONS, origin="f line 3", at=NOON)
     produce(broker, topics.DEADLETTER, *[(d.key, d.to_json()) for d in (bad, broken, other)])
+
+    busy = broker.consumer("g", [topics.MENTIONS])
+    busy.poll(10, 0)
 
     assert broker.erase(["x:77a"]) == 5
 

@@ -1,0 +1,150 @@
+"""The store: everything the topics carry ends in the warehouse, once."""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from pipeline import deadletters, topics
+from pipeline.brokers.local import LocalBroker
+from pipeline.clock import ManualClock
+from pipeline.errors import TryLater
+from pipeline.model import Coverage, LateLink, Link
+from pipeline.ports import Rows
+from pipeline.store import Store
+from sinks.duckdb_warehouse import DuckDBWarehouse
+from tests.pipeline.flow import (
+    NOON,
+    decision,
+    erased,
+    feedback,
+    incident,
+    mention,
+    send,
+    sent,
+)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[DuckDBWarehouse]:
+    warehouse = DuckDBWarehouse(tmp_path / "groundswell.duckdb", key=b"k" * 32)
+    yield warehouse
+    warehouse.close()
+
+
+def texts(warehouse: DuckDBWarehouse) -> list[str | None]:
+    return [row[0] for row in warehouse.sql("SELECT text FROM feedback ORDER BY id").rows]
+
+
+def test_every_topic_reaches_its_view(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """Feedback, late links, incidents, decisions and coverage are all there after the turns."""
+    late = Link(incident="status:1", p=0.8, state="linked", by="late", incident_version=1)
+    send(broker, topics.FEEDBACK, feedback(mention(1)))
+    send(broker, topics.LINKS, LateLink(mention=mention(1).id, model="1", link=late))
+    send(broker, topics.INCIDENTS, incident(1))
+    send(broker, topics.DECISIONS, decision())
+    send(broker, topics.COVERAGE, Coverage(source="forum", from_at=NOON, to_at=NOON))
+    store = Store(broker, warehouse, clock)
+
+    while store.turn(0):
+        pass
+
+    assert warehouse.sql("SELECT id, incident_id FROM feedback").rows == [
+        (mention(1).id, "status:1")
+    ]
+    assert warehouse.sql("SELECT incident_id FROM incidents").rows == [("status:1",)]
+    assert warehouse.sql("SELECT source FROM coverage").rows == [("forum",)]
+    assert store.totals == {
+        "Feedback": 1,
+        "LateLink": 1,
+        "Incident": 1,
+        "Decision": 1,
+        "Coverage": 1,
+    }
+    assert set(broker.lag("store").values()) == {0}
+
+
+def test_a_batch_written_twice_is_there_once(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """A crash between the rows and the commit repeats the batch and changes nothing."""
+    send(broker, topics.FEEDBACK, feedback(mention(1)), feedback(mention(2)))
+
+    class Dying(DuckDBWarehouse):
+        def __init__(self) -> None:
+            pass
+
+        def write(self, rows: Rows, at: datetime) -> list[str]:
+            warehouse.write(rows, at)
+            raise TryLater("the power went")
+
+    store = Store(broker, Dying(), clock)
+    with pytest.raises(TryLater):
+        store.turn(0)
+    store.close()
+    Store(broker, warehouse, clock).turn(0)
+
+    assert len(texts(warehouse)) == 2
+
+
+def test_an_erased_text_leaves_the_topics(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """After the rows the copies on ``mentions`` and ``feedback`` go, and the store goes on."""
+    gone = mention(1, "hush")
+    send(broker, topics.MENTIONS, gone)
+    send(broker, topics.FEEDBACK, feedback(gone), feedback(mention(2)), erased(gone))
+    store = Store(broker, warehouse, clock)
+
+    while store.turn(0):
+        pass
+
+    assert dict(sent(broker, topics.MENTIONS)) == {gone.id: None}
+    assert dict(sent(broker, topics.FEEDBACK))[gone.id] is None
+    assert "hush" not in texts(warehouse)
+
+
+def test_what_does_not_belong_is_set_aside(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """Foreign and broken records of every topic become dead letters; the rest is written."""
+    send(broker, topics.FEEDBACK, mention(1), b"no json", feedback(mention(2)))
+    send(broker, topics.LINKS, incident(1))
+    send(broker, topics.INCIDENTS, b"\xff", incident(1), key="status:9")
+    send(broker, topics.DECISIONS, b"[]")
+    send(broker, topics.COVERAGE, b"{}")
+    store = Store(broker, warehouse, clock)
+
+    while store.turn(0):
+        pass
+
+    found = deadletters.listing(broker)
+    assert sorted(dead.topic for dead in found) == [
+        topics.COVERAGE,
+        topics.DECISIONS,
+        topics.FEEDBACK,
+        topics.FEEDBACK,
+        topics.INCIDENTS,
+        topics.LINKS,
+    ]
+    assert len(texts(warehouse)) == 1
+
+
+def test_one_line_of_numbers_a_batch(
+    broker: LocalBroker,
+    warehouse: DuckDBWarehouse,
+    clock: ManualClock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The log tells how many of what, never what they say."""
+    caplog.set_level(logging.INFO, "pipeline")
+    send(broker, topics.FEEDBACK, feedback(mention(1, "hush")), b"hush")
+
+    Store(broker, warehouse, clock).turn(0)
+
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line.startswith("store: 1 Feedback, 1 dead, ")
