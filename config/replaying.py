@@ -43,7 +43,7 @@ def replay(
     with (
         tempfile.TemporaryDirectory(prefix="groundswell-") as scratch,
         closing(wiring.warehouse(warehouse)) as store,
-        closing(LocalBroker(Path(scratch) / "replay.broker", clock)) as broker,
+        closing(LocalBroker(Path(scratch) / "replay.broker", clock, temporary=True)) as broker,
     ):
         parts = wiring.Pipeline(
             known, broker=broker, warehouse=store, clock=clock, models=models, settle=0
@@ -68,10 +68,10 @@ def replay(
         totals = store.rows("totals")[0]
         _say_stages(run, parts)
         parts.close()
-    mentions, repeats = parts.worker.mentions, parts.worker.repeats
+    mentions, repeats = parts.worker.totals["mentions"], parts.worker.totals["repeats"]
     print(
         f"{mentions:,} mentions, {repeats:,} repeats, {totals['linked']:,} linked, "
-        f"{totals['proposed']:,} proposed, {dead:,} dead letters, "
+        f"{totals['proposals']:,} proposed, {dead:,} dead letters, "
         f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
     )
     return 0

@@ -125,7 +125,7 @@ def _answers(
 
 
 def _batches() -> Iterator[list[bytes]]:
-    """Lines of standard input as they come, up to a batch, never waiting for more than the first."""
+    """Lines of standard input as they come; waits for the first of a batch only."""
     source = sys.stdin.fileno()
     rest = b""
     lines: list[bytes] = []
