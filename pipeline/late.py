@@ -9,6 +9,7 @@ automatic rows, and views put a person's word first.
 import heapq
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 from pipeline.errors import TryLater
 from pipeline.incidents import Book
@@ -32,6 +33,8 @@ from pipeline.steps.links import Linker
 PAGE = 2_000
 #: Stands for the end of an incident that is not over.
 OPEN_END = datetime(9999, 1, 1, tzinfo=UTC)
+#: Under which column of the query each head's name stands.
+_COLUMNS = tuple((h, "app_version" if h == "version" else h) for h in (*HEADS, *WHAT_AND_WHERE))
 #: What a mention read back is filled into; making one anew would copy every default.
 _BLANK = Mention(source="-", external_id="-", text="", said_at=OPEN_END)
 
@@ -161,8 +164,8 @@ def change(row: Row, mention: Mention, link: Link | None, incident: Incident) ->
             by="late",
             incident_version=incident.version,
         )
-    elif state == link.state and version >= incident.version:
-        return None
+    elif state == link.state and (version >= incident.version or row["link_p"] == link.p):
+        return None  # an equal answer is not written again for each new record of an incident
     return LateLink(
         mention=mention.id, mention_version=mention.version, model=row["model"], link=link
     )
@@ -193,13 +196,11 @@ def mention_of(row: Row) -> Mention:
 
 
 def labels_of(row: Row) -> dict[str, Label]:
-    """The machine's labels in a row of ``mentions_for_incident``."""
-    labels = {}
-    for head in (*HEADS, *WHAT_AND_WHERE):
-        column = "app_version" if head == "version" else head
-        name = row[column]
-        if name is not None:
-            labels[head] = Label.model_construct(
-                name=name, p=row[f"{column}_p"], sure=row[f"{column}_sure"], evidence=()
-            )
-    return labels
+    """The machine's labels in a row of ``mentions_for_incident``; only their names count there."""
+    return {head: _named(row[column]) for head, column in _COLUMNS if row[column] is not None}
+
+
+@lru_cache(maxsize=10_000)
+def _named(name: str) -> Label:
+    """A label of that name: a page has thousands of labels and few names."""
+    return Label(name=name, p=1.0, sure=True)
