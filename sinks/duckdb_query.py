@@ -61,27 +61,30 @@ def _run(
     try:
         cursor.execute(statement)
         described = cursor.description or []
-        rows = _fetch(cursor, [str(column[1]) for column in described], limit)
+        kinds = [str(column[1]) for column in described]
+        if any("WITH TIME ZONE" in kind for kind in kinds):
+            rows = _fetch_zoned(cursor, statement, limit)
+        else:
+            rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
     finally:
         if timer is not None:
             timer.cancel()
     cut = limit is not None and len(rows) > limit
-    return Table([column[0] for column in described], rows[:limit], cut)
+    rows = [tuple(_in_utc(value) for value in row) for row in rows[:limit]]
+    return Table([column[0] for column in described], rows, cut)
 
 
-def _fetch(
-    cursor: duckdb.DuckDBPyConnection, kinds: list[str], limit: int | None
+def _fetch_zoned(
+    cursor: duckdb.DuckDBPyConnection, statement: duckdb.Statement, limit: int | None
 ) -> list[tuple[Any, ...]]:
-    """All rows, or one more than ``limit``."""
-    if any("WITH TIME ZONE" in kind for kind in kinds):
-        # DuckDB's own way to a datetime with a zone wants a library that we do not need otherwise.
-        table: Any = cursor.to_arrow_table()
-        table = table if limit is None else table.slice(0, limit + 1)
-        columns = [column.to_pylist() for column in table.columns]
-        rows = list(zip(*columns, strict=True))
-    else:
-        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit + 1)
-    return [tuple(_in_utc(value) for value in row) for row in rows]
+    """All rows, or one more than ``limit``, by way of Arrow.
+
+    DuckDB's own way to a datetime with a zone wants a library that nothing else here needs.
+    """
+    cursor.fetchall()
+    relation = cursor.sql(statement.query)
+    table: Any = (relation if limit is None else relation.limit(limit + 1)).to_arrow_table()
+    return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
 def _in_utc(value: Any) -> Any:

@@ -187,7 +187,7 @@ class DuckDBWarehouse:
         if self._meta(cursor).get("views") == digest:
             return
         for view in views.values():
-            cursor.execute(view.text.replace("CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+            cursor.execute(view.text.replace("CREATE", "CREATE OR REPLACE", 1))
         self._set_meta(cursor, "views", digest)
 
     def _keyring(self, key: bytes | None, read_only: bool) -> Keys | None:

@@ -5,7 +5,7 @@
 -- The newest arrivals first. Filters: source, track, intent, linked (true, false), after (an arrival
 -- number). With intent or linked, the newest $within (20,000) that pass the others are looked at.
 WITH newest AS MATERIALIZED (
-    SELECT id FROM fct_mention
+    SELECT * FROM fct_mention
     WHERE NOT is_hidden AND NOT is_erased
         AND ($source::VARCHAR IS NULL OR source = $source::VARCHAR)
         AND ($track::VARCHAR IS NULL OR list_contains(tracks, $track::VARCHAR))
@@ -13,14 +13,14 @@ WITH newest AS MATERIALIZED (
     ORDER BY arrival DESC
     LIMIT (CASE WHEN $intent::VARCHAR IS NULL AND $linked::BOOLEAN IS NULL
         THEN coalesce($limit::BIGINT, 200) ELSE coalesce($within::BIGINT, 20000) END)
-), links AS (
-    SELECT * FROM best_link WHERE mention_id IN (SELECT id FROM newest)
+), words AS MATERIALIZED (
+    FROM link_now_of('newest', 'fct_link', 'fct_decision')
 ), picked AS (
     SELECT m.*, l.word[1] AS incident_id, l.word[2] AS link_state, l.word[3] AS link_p,
         l.word[4] AS link_by
-    FROM mention_now m LEFT JOIN links l ON l.mention_id = m.id
-    WHERE m.id IN (SELECT id FROM newest)
-        AND ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
+    FROM mention_now_of('newest', 'newest') m
+    LEFT JOIN best_link_of('words') l ON l.mention_id = m.id
+    WHERE ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
         AND ($linked::BOOLEAN IS NULL OR (l.word IS NOT NULL) = $linked::BOOLEAN)
     ORDER BY m.arrival DESC
     LIMIT (coalesce($limit::BIGINT, 200))
@@ -38,16 +38,21 @@ ORDER BY p.arrival DESC;
 -- name: counts_per_minute
 -- Mentions, reports and witnesses of reports by minute of event_at, from $from_at up to $to_at
 -- (excluded), with the filters of newest_feedback. Minutes without mentions have no row.
+WITH these AS MATERIALIZED (
+    SELECT * FROM fct_mention
+    WHERE event_at >= $from_at::TIMESTAMP AND event_at < $to_at::TIMESTAMP
+        AND ($source::VARCHAR IS NULL OR source = $source::VARCHAR)
+        AND ($track::VARCHAR IS NULL OR list_contains(tracks, $track::VARCHAR))
+), words AS (
+    FROM link_now_of('these', 'fct_link', 'fct_decision') WHERE $linked::BOOLEAN IS NOT NULL
+)
 SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
     count(*) FILTER (m.is_report) AS reports,
     count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses
-FROM mention_now m
-WHERE m.event_at >= $from_at::TIMESTAMP AND m.event_at < $to_at::TIMESTAMP
-    AND ($source::VARCHAR IS NULL OR m.source = $source::VARCHAR)
-    AND ($track::VARCHAR IS NULL OR list_contains(m.tracks, $track::VARCHAR))
-    AND ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
+FROM mention_now_of('these', 'these') m
+WHERE ($intent::VARCHAR IS NULL OR m.intent = $intent::VARCHAR)
     AND ($linked::BOOLEAN IS NULL
-        OR (m.id IN (SELECT mention_id FROM best_link)) = $linked::BOOLEAN)
+        OR (m.id IN (SELECT mention_id FROM best_link_of('words'))) = $linked::BOOLEAN)
 GROUP BY 1 ORDER BY 1;
 
 -- name: last_event
@@ -65,36 +70,76 @@ LIMIT (coalesce($limit::BIGINT, 200)) OFFSET (coalesce($offset::BIGINT, 0));
 
 -- name: incident
 -- One incident by $id with what its official channel said (updates) and when its status changed.
-SELECT v.*, n.updates, n.history,
-    v.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
-FROM incidents v JOIN incident_now n USING (incident_id)
-WHERE v.incident_id = $id::VARCHAR;
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::VARCHAR
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::VARCHAR
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    FROM link_now_of('own_mentions', 'own_links', 'own_decisions')
+    WHERE incident_id = $id::VARCHAR
+), own_mentions_now AS MATERIALIZED (
+    FROM mention_now_of('own_mentions', 'own_mentions')
+)
+SELECT i.*, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
+    coalesce(c.mentions, 0) AS mentions, c.first_report_at,
+    i.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
+FROM incident_now i
+LEFT JOIN incident_count_of('words', 'own_mentions_now') c ON c.incident_id = i.incident_id
+LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_id)
+WHERE i.incident_id = $id::VARCHAR;
 
 -- name: incident_posts
 -- The posts linked to or suggested for the incident $id with the reasons, earliest first. With
 -- $state only those: linked or suggested.
-WITH of_it AS MATERIALIZED (
-    SELECT * FROM link_now
-    WHERE incident_id = $id::VARCHAR AND link_state IN ('linked', 'suggested')
-        AND ($state::VARCHAR IS NULL OR link_state = $state::VARCHAR)
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::VARCHAR
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::VARCHAR
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    FROM link_now_of('own_mentions', 'own_links', 'own_decisions')
+    WHERE incident_id = $id::VARCHAR
 )
 SELECT m.id, m.source, m.kind, d.handle, m.text, m.event_at, m.seen_at, d.url, m.tracks, m.intent,
     m.intent_p, m.topic, m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind,
     m.repeat_of, m.is_report, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
-FROM of_it l
-JOIN mention_now m ON m.id = l.mention_id
+FROM words l
+JOIN mention_now_of('own_mentions', 'own_mentions') m ON m.id = l.mention_id
 LEFT JOIN mention_identity d ON d.mention_id = m.id
-WHERE NOT m.is_removed
+WHERE NOT m.is_removed AND l.link_state IN ('linked', 'suggested')
+    AND ($state::VARCHAR IS NULL OR l.link_state = $state::VARCHAR)
 ORDER BY m.event_at, m.id
 LIMIT (coalesce($limit::BIGINT, 100)) OFFSET (coalesce($offset::BIGINT, 0));
 
 -- name: incident_timeline
 -- Posts linked to the incident $id by minute of event_at.
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::VARCHAR
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::VARCHAR
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    FROM link_now_of('own_mentions', 'own_links', 'own_decisions')
+    WHERE incident_id = $id::VARCHAR
+)
 SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
     count(*) FILTER (m.is_report) AS reports,
     count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses
-FROM link_now l JOIN mention_now m ON m.id = l.mention_id
-WHERE l.incident_id = $id::VARCHAR AND l.link_state = 'linked'
+FROM words l JOIN mention_now_of('own_mentions', 'own_mentions') m ON m.id = l.mention_id
+WHERE l.link_state = 'linked'
 GROUP BY 1 ORDER BY 1;
 
 -- name: sources_and_tracks
@@ -130,23 +175,27 @@ FROM coverage GROUP BY source, track ORDER BY source, track;
 
 -- name: mention
 -- One mention by $id with everything: labels, identity, links with their reasons, decisions.
-SELECT f.*, m.tracks, m.lang, m.said_place, m.label_evidence, m.engagement, m.rating, m.hashtags,
-    d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d.quote_of, d.thread,
-    i.title AS incident_title,
-    (SELECT to_json(list({'incident': l.incident_id, 'title': n.title, 'status': n.status,
-            'state': l.link_state, 'p': l.link_p, 'by': l.link_by, 'evidence': l.evidence}
-            ORDER BY l.link_state, l.link_p DESC, l.incident_id))
-        FROM link_now l LEFT JOIN incident_now n ON n.incident_id = l.incident_id
-        WHERE l.mention_id = $id::VARCHAR) AS links,
+WITH it AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id = $id::VARCHAR
+), words AS MATERIALIZED (
+    FROM link_now_of('it', 'fct_link', 'fct_decision')
+)
+SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d.quote_of, d.thread,
+    l.word[1] AS incident_id, n.title AS incident_title, l.word[2] AS link_state,
+    l.word[3] AS link_p, l.word[4] AS link_by,
+    (SELECT to_json(list({'incident': w.incident_id, 'title': s.title, 'status': s.status,
+            'state': w.link_state, 'p': w.link_p, 'by': w.link_by, 'evidence': w.evidence}
+            ORDER BY w.link_state, w.link_p DESC, w.incident_id))
+        FROM words w LEFT JOIN incident_now s ON s.incident_id = w.incident_id) AS links,
     (SELECT to_json(list({'id': c.decision_id, 'verb': c.verb, 'value': c.value,
             'by': c.decided_by, 'at': strftime(c.decided_at, '%Y-%m-%dT%H:%M:%SZ')}
             ORDER BY c.decided_at DESC, c.decision_id DESC))
         FROM fct_decision c WHERE c.subject = $id::VARCHAR) AS decisions
-FROM feedback f
-JOIN fct_mention m ON m.id = f.id
-LEFT JOIN mention_identity d ON d.mention_id = f.id AND NOT f.is_removed
-LEFT JOIN incident_now i ON i.incident_id = f.incident_id
-WHERE f.id = $id::VARCHAR;
+FROM mention_now_of('it', 'it') m
+JOIN it i ON i.id = m.id
+LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
+LEFT JOIN best_link_of('words') l ON l.mention_id = m.id
+LEFT JOIN incident_now n ON n.incident_id = l.word[1];
 
 -- name: mentions_for_incident
 -- What late linking scores for the incident $incident at $incident_version: mentions of $tracks (an

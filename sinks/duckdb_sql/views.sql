@@ -1,5 +1,7 @@
 -- The views. feedback, mention_tracks, incident_feedback, incidents, coverage, mentions_hourly and
 -- removals are stable: columns may be added, never renamed or taken away. The others serve them.
+-- What folds words together is a macro over the name of a relation, so that the page's queries apply
+-- the same rules to a few rows instead of filtering the result for all.
 
 -- name: person_label
 -- What people said about a mention, by head: the last word, by (decided at, decision id).
@@ -23,19 +25,24 @@ FROM (
 )
 GROUP BY subject;
 
--- name: repeat_head
--- The earliest mention of each group that has more than its namesake, whatever arrived first.
-CREATE VIEW repeat_head AS
+-- name: repeated_group
+-- The groups that have more than their namesake.
+CREATE VIEW repeated_group AS
+SELECT DISTINCT repeat_group FROM fct_mention WHERE id <> repeat_group;
+
+-- name: repeat_head_of
+-- The earliest mention of each of these groups, whatever arrived first.
+CREATE MACRO repeat_head_of(some_groups) AS TABLE
 SELECT repeat_group, arg_min(id, ROW(event_at, id)) AS head_id,
     arg_min(repeat_kind, ROW(event_at, id)) AS head_kind
 FROM fct_mention
-WHERE repeat_group IN (SELECT repeat_group FROM fct_mention WHERE id <> repeat_group)
+WHERE repeat_group IN (SELECT repeat_group FROM query_table(some_groups))
 GROUP BY repeat_group;
 
--- name: mention_now
--- A mention as it is to be read now: people's words over the machine's, repeats after their head,
+-- name: mention_now_of
+-- Mentions as they are to be read now: people's words over the machine's, repeats after their head,
 -- no text once removed. A witness is an author, or an unknown author's post that is no repost.
-CREATE VIEW mention_now AS
+CREATE MACRO mention_now_of(some_mentions, some_groups) AS TABLE
 SELECT f.*,
     CASE WHEN author_key IS NOT NULL THEN author_key WHEN kind <> 'repost' THEN id END AS witness,
     coalesce(intent = 'report' AND coalesce(noise, 'no') <> 'yes'
@@ -86,10 +93,14 @@ FROM (
         CASE WHEN h.head_id <> m.id THEN h.head_id END AS repeat_of,
         m.repeat_group, m.label_evidence, m.engagement, m.rating, m.version,
         m.model AS model_version, m.is_hidden OR m.is_erased AS is_removed, m.is_erased, m.arrival
-    FROM fct_mention m
+    FROM query_table(some_mentions) m
     LEFT JOIN person_label p ON p.id = m.id
-    LEFT JOIN repeat_head h ON h.repeat_group = m.repeat_group
+    LEFT JOIN repeat_head_of(some_groups) h ON h.repeat_group = m.repeat_group
 ) f;
+
+-- name: mention_now
+-- All mentions as they are to be read now.
+CREATE VIEW mention_now AS FROM mention_now_of('fct_mention', 'repeated_group');
 
 -- name: incident_word
 -- A person's last word on each incident: accept, dismiss or merge.
@@ -113,36 +124,49 @@ WITH RECURSIVE merge AS (
 SELECT incident_id, into_id FROM step
 WHERE into_id NOT IN (SELECT incident_id FROM merge);
 
--- name: link_now
+-- name: link_now_of
 -- A row per mention and incident with the word that counts: a person's, else the machine's if it was
 -- made for the mention's present version. Links of a merged incident are its heir's. Also unlinked.
-CREATE VIEW link_now AS
+CREATE MACRO link_now_of(some_mentions, some_links, some_decisions) AS TABLE
 WITH machine AS (
-    SELECT l.mention_id, coalesce(a.into_id, l.incident_id) AS incident_id,
-        arg_max(ROW(l.state, l.p, l.made_by, l.evidence),
-            ROW(l.state = 'linked', l.state = 'suggested', l.p, l.incident_id)) AS word,
-        max(l.updated_at) AS updated_at
-    FROM fct_link l
-    JOIN fct_mention m ON m.id = l.mention_id AND m.version = l.mention_version
+    SELECT l.mention_id, coalesce(a.into_id, l.incident_id) AS incident_id, l.incident_id AS said_of,
+        l.state, l.p, l.made_by, l.evidence, l.updated_at
+    FROM query_table(some_links) l
+    JOIN query_table(some_mentions) m ON m.id = l.mention_id AND m.version = l.mention_version
     LEFT JOIN incident_alias a ON a.incident_id = l.incident_id
-    GROUP BY ALL
+), single AS (
+    SELECT mention_id, incident_id, state, p, made_by, evidence, updated_at FROM machine
+    WHERE incident_id NOT IN (SELECT into_id FROM incident_alias)
+    UNION ALL
+    SELECT mention_id, incident_id, unnest(word), updated_at FROM (
+        SELECT mention_id, incident_id,
+            arg_max({'state': state, 'p': p, 'made_by': made_by, 'evidence': evidence},
+                ROW(state = 'linked', state = 'suggested', p, said_of)) AS word,
+            max(updated_at) AS updated_at
+        FROM machine WHERE incident_id IN (SELECT into_id FROM incident_alias)
+        GROUP BY mention_id, incident_id
+    )
 ), person AS (
     SELECT d.subject AS mention_id, coalesce(a.into_id, d.value) AS incident_id,
         arg_max(d.verb, ROW(d.decided_at, d.decision_id)) AS verb,
         max(d.decided_at) AS decided_at, max(d.updated_at) AS updated_at
-    FROM fct_decision d
-    SEMI JOIN fct_mention m ON m.id = d.subject
+    FROM query_table(some_decisions) d
+    SEMI JOIN query_table(some_mentions) m ON m.id = d.subject
     LEFT JOIN incident_alias a ON a.incident_id = d.value
     WHERE d.verb IN ('link', 'unlink')
     GROUP BY ALL
 )
 SELECT mention_id, incident_id,
-    CASE p.verb WHEN 'link' THEN 'linked' WHEN 'unlink' THEN 'unlinked' ELSE w.word[1] END
+    CASE p.verb WHEN 'link' THEN 'linked' WHEN 'unlink' THEN 'unlinked' ELSE w.state END
         AS link_state,
-    CASE p.verb WHEN 'link' THEN 1 WHEN 'unlink' THEN 0 ELSE w.word[2] END AS link_p,
-    CASE WHEN p.verb IS NULL THEN w.word[3] ELSE 'person' END AS link_by,
-    w.word[4] AS evidence, p.decided_at, greatest(w.updated_at, p.updated_at) AS updated_at
-FROM machine w FULL JOIN person p USING (mention_id, incident_id);
+    CASE p.verb WHEN 'link' THEN 1 WHEN 'unlink' THEN 0 ELSE w.p END AS link_p,
+    CASE WHEN p.verb IS NULL THEN w.made_by ELSE 'person' END AS link_by,
+    w.evidence, p.decided_at, greatest(w.updated_at, p.updated_at) AS updated_at
+FROM single w FULL JOIN person p USING (mention_id, incident_id);
+
+-- name: link_now
+-- The words that count on all mentions and incidents.
+CREATE VIEW link_now AS FROM link_now_of('fct_mention', 'fct_link', 'fct_decision');
 
 -- name: incident_feedback
 -- A row per mention and incident it is linked to or suggested for. link_p is 0 to 1; evidence is a
@@ -171,19 +195,23 @@ LEFT JOIN incident_word w ON w.incident_id = i.incident_id
 LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
 LEFT JOIN dim_incident o ON o.incident_id = a.into_id;
 
--- name: best_link
+-- name: best_link_of
 -- The one incident to name with a mention: a person's link first, then linked before suggested, an
 -- official incident before a proposal that it took over, then p. Never one that was dismissed.
-CREATE VIEW best_link AS
+CREATE MACRO best_link_of(some_words) AS TABLE
 SELECT mention_id,
     arg_max(ROW(l.incident_id, link_state, link_p, link_by),
         ROW(link_by = 'person', link_state = 'linked', i.official_id IS NULL, link_p,
             l.incident_id)) AS word,
     max(l.updated_at) AS updated_at
-FROM link_now l LEFT JOIN incident_now i ON i.incident_id = l.incident_id
+FROM query_table(some_words) l LEFT JOIN incident_now i ON i.incident_id = l.incident_id
 WHERE link_state IN ('linked', 'suggested')
     AND (link_by = 'person' OR coalesce(i.status, '') <> 'dismissed')
 GROUP BY mention_id;
+
+-- name: best_link
+-- The one incident to name with each mention.
+CREATE VIEW best_link AS FROM best_link_of('link_now');
 
 -- name: feedback
 -- A row per mention: what was said, what we made of it, and the incident it is about. The columns
@@ -203,15 +231,20 @@ FROM mention_now m LEFT JOIN best_link l ON l.mention_id = m.id;
 CREATE VIEW mention_tracks AS
 SELECT id, unnest(tracks) AS track FROM fct_mention;
 
--- name: incident_count
--- Mentions (repeats included) and witnesses (distinct authors of reports) linked to an incident.
-CREATE VIEW incident_count AS
+-- name: incident_count_of
+-- Mentions (repeats included) and witnesses (distinct authors of reports) by incident, from words on
+-- links and the mentions they are about.
+CREATE MACRO incident_count_of(some_words, some_mentions_now) AS TABLE
 SELECT l.incident_id, count(*) AS mentions,
     count(DISTINCT m.witness) FILTER (m.is_report) AS witnesses,
     min(m.event_at) FILTER (m.is_report) AS first_report_at
-FROM link_now l JOIN mention_now m ON m.id = l.mention_id
+FROM query_table(some_words) l JOIN query_table(some_mentions_now) m ON m.id = l.mention_id
 WHERE l.link_state = 'linked'
 GROUP BY l.incident_id;
+
+-- name: incident_count
+-- The counts of all incidents.
+CREATE VIEW incident_count AS FROM incident_count_of('link_now', 'mention_now');
 
 -- name: incident_lead
 -- How many seconds a proposal stood before the official incident that it became was opened.
