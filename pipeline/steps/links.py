@@ -130,7 +130,8 @@ class Linker:
             "track": np.where(scoped, w.on_track, 0.0),
             "text": text[kept],
             "component": _looked_up(w.of_component, component),
-            "place": _looked_up(w.of_place, relations.of("place", labels, rows, columns)),
+            "place": _looked_up(w.of_place, relations.of("place", labels, rows, columns))
+            * np.where(scoped, 1.0, w.place_off_track),
             "time": np.where(scoped, w.fresh * fresh, 0.0),
             "intent": _intents(labels, w, scoped, rows),
         }
