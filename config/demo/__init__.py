@@ -1,0 +1,1 @@
+"""The demo's scenario: an invented company, its texts, and the generator that times them."""
