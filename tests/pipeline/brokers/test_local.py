@@ -514,6 +514,18 @@ def test_retention_drops_what_nobody_read(make: MakeLocal) -> None:
     assert broker.lag("g") == {"plain": 0}
 
 
+def test_a_file_that_is_mostly_free_shrinks(path: Path, make: MakeLocal) -> None:
+    """After a busy day its disk space is given back."""
+    broker = make(ManualClock(NOON))
+    produce(broker, "plain", *[(f"k{i}", b"x" * 1_000) for i in range(5_000)])
+    broker.compact(NOON)
+    full = path.stat().st_size
+
+    broker.compact(NOON + timedelta(days=3))
+
+    assert path.stat().st_size < full / 2
+
+
 def test_a_tombstone_takes_earlier_values_from_the_disk(path: Path, make: MakeLocal) -> None:
     """The text is not only marked as gone: its bytes are not in the database file any more."""
     broker = make()
