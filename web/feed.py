@@ -1,14 +1,14 @@
 """Sends the parts of the page to every open tab as they change (server-sent events).
 
 One task looks after all tabs. Four times a second it asks the warehouse for its revision and reads
-again the parts that somebody follows, each at most once however many follow it, and never for more
-than a fifth of the time. What changed is encoded once. A tab that is slow does not get a queue of
+again the parts that somebody follows, each at most once however many follow it, and a slow one more
+rarely. What changed is encoded once. A tab that is slow does not get a queue of
 what it missed: it gets the newest state when it is ready. Without tabs nothing runs.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 PACE = 0.25
 #: A part is read again no sooner than this many times the seconds its last read took.
 REST = 4
+#: But the newest posts rest no longer than so many seconds: they are promised within two.
+SOON = 0.5
 #: Seconds after which a part is read again although nothing was written: the hour moves on.
 STALE = 30.0
 #: Seconds between signs of life on a quiet stream; the page takes three times that for a loss.
@@ -119,6 +121,7 @@ class Feed:
         self._clock = clock
         self._status = status
         self._trouble: str | None = None
+        self._troubles: list[str] = []
         self._channels: dict[Part, Channel] = {}
         self._tabs: set[Tab] = set()
         self._task: asyncio.Task[None] | None = None
@@ -174,29 +177,34 @@ class Feed:
         while self._tabs:
             started = loop.time()
             await self._look()
-            for tab in self._tabs:
-                if any(sent < channel.version for channel, sent in tab.sent.items()):
-                    tab.wake.set()
             await asyncio.sleep(max(PACE - (loop.time() - started), PACE / 5))
 
     async def _look(self) -> None:
-        """One round: the status, then each followed part that may have changed."""
-        try:
-            warehouse = self._warehouse()
-            if warehouse is not None:
-                revision = await self._in_thread(warehouse.revision)
-                for channel in list(self._channels.values()):
-                    if channel.part != STATUS:
-                        await self._refresh(channel, warehouse, revision)
-            self._trouble = None
-        except GroundswellError as error:
-            self._trouble = str(error)
-        except Exception as error:  # noqa: BLE001 - the next round must not suffer from it
-            # Its text may hold a value of a row, so only its kind is told.
-            self._trouble = f"reading the warehouse failed ({type(error).__name__})"
-            log.warning("page: %s", self._trouble)
+        """One round: each followed part that may have changed, then the status."""
+        self._troubles = []
+        warehouse = self._warehouse()
+        if warehouse is not None:
+            revision = await self._try(self._in_thread(warehouse.revision))
+            if revision is not None:
+                followed = [c for c in self._channels.values() if c.part != STATUS]
+                await asyncio.gather(
+                    *(self._try(self._refresh(c, warehouse, revision)) for c in followed)
+                )
+        self._trouble = next(iter(self._troubles), None)
         if STATUS in self._channels:
-            self._channels[STATUS].take(await self.status())
+            self._tell(self._channels[STATUS], await self.status())
+
+    async def _try(self, work: Awaitable[T]) -> T | None:
+        """Does one thing of a round; what goes wrong must not keep the others from being done."""
+        try:
+            return await work
+        except GroundswellError as error:
+            self._troubles.append(str(error))
+        except Exception as error:  # noqa: BLE001 - see above
+            # Its text may hold a value of a row, so only its kind is told.
+            self._troubles.append(f"reading the warehouse failed ({type(error).__name__})")
+            log.warning("page: %s", self._troubles[-1])
+        return None
 
     async def _refresh(self, channel: Channel, warehouse: "Warehouse", revision: int) -> None:
         loop = asyncio.get_running_loop()
@@ -206,10 +214,17 @@ class Feed:
             return
         value = await self._in_thread(parts.read, warehouse, channel.part, self._clock.now())
         ended = loop.time()
-        channel.take(value)
         channel.revision = revision
-        channel.due = ended + REST * (ended - started)
+        rest = REST * (ended - started)
+        channel.due = ended + (min(rest, SOON) if channel.part.name == "posts" else rest)
         channel.stale = ended + STALE
+        self._tell(channel, value)
+
+    def _tell(self, channel: Channel, value: Any) -> None:
+        if channel.take(value):
+            for tab in self._tabs:
+                if channel in tab.sent:
+                    tab.wake.set()
 
     async def _in_thread(self, function: Callable[..., T], *values: Any) -> T:
         loop = asyncio.get_running_loop()

@@ -166,12 +166,14 @@ function judged(post, old) {
   }, { "aria-label": `${words}: post by ${post.handle || "an unknown author"}`, "data-verb": verb });
   const isSettled = post.link_by === "person";
   const bar = el("div", { class: "judge" },
+    reasons(post.evidence),
+    el("span", { class: "push" }),
     badge(`verdict ${post.link_state}`, linkWords(post)),
     isSettled ? null : act("link", post.link_state === "suggested" ? "Link" : "Confirm link"),
     act("unlink", post.link_state === "suggested" ? "Not this one" : "Unlink"),
     el("span", { class: "pending dim", role: "status" }));
   const { incident_id: _, ...rest } = post;
-  const row = postRow(rest, reasons(post.evidence), bar);
+  const row = postRow(rest, bar);
   if (focused) setTimeout(() => (row.querySelector(`[data-verb=${focused}]`) ?? row.querySelector("button"))?.focus());
   return row;
 }
