@@ -34,6 +34,7 @@ from pipeline.steps.likeness import Likeness
 from pipeline.steps.links import Linker
 from pipeline.steps.text import prepare
 from pipeline.steps.weights import Weights
+from pipeline.tracks import Track, TrackComponent
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 NOW = datetime(2020, 1, 1, tzinfo=UTC)
@@ -228,6 +229,28 @@ def speed(posts: Sequence[Case]) -> None:
         print(f"{1e6 * (time.process_time() - began) / len(batch):6.1f} µs a post, {name}")
 
 
+def aliases_speed(posts: Sequence[Case]) -> None:
+    """Prints what a post costs with 5,000 aliases made of two words of the posts each."""
+    batch = [m.model_copy(update={"tracks": ("acme",)}) for m in mentions(posts)[: 8 * BATCH]]
+    words = sorted({w for case in posts for w in case.text.lower().split() if w.isalpha()})
+    draw = random.Random(7)
+    made = [" ".join(draw.sample(words, 2)) for _ in range(5_000)]
+    components = [
+        TrackComponent(name=f"part {n}", aliases=tuple(made[50 * n : 50 * n + 50]))
+        for n in range(100)
+    ]
+    finder = Aliases([Track(name="acme", regions=("US",), component=tuple(components))])
+    texts = prepare(batch)
+    finder.find(batch[:1], prepare(batch[:1]))
+    began = time.process_time()
+    found = finder.find(batch, texts)
+    cost = 1e6 * (time.process_time() - began) / len(batch)
+    share = sum(bool(labels) for labels in found) / len(found)
+    print(
+        f"{cost:6.1f} µs a post, 5,000 aliases and the places of a country ({share:.0%} name any)"
+    )
+
+
 def fit(posts: Sequence[Case]) -> None:
     """Prints bias, whole and heading fitted on all events but a third, three times."""
     known = incidents(with_keywords=True)
@@ -262,6 +285,7 @@ def main() -> int:
         return 0
     table(sets, options.sample)
     speed(sets["t26"])
+    aliases_speed(sets["t26"])
     return 0
 
 

@@ -25,6 +25,8 @@ from pipeline.steps.text import plain
 LOOK_BACK: Final = timedelta(minutes=60)
 #: Characters of the updates that are compared; the first say what it is, the last that it is over.
 UPDATES_LOOKED_AT: Final = 2_000
+#: Words rarer than this are shown as what a post shares with an incident.
+SHOWN_FROM: Final = 2.5
 _BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
 
 
@@ -75,7 +77,7 @@ class Entry:
         """The words of the whole that may tell it from others, and how rare each is."""
         words = sorted({word for word in spaced(self.whole).split() if len(word) > 2})
         rare = zip(words, likeness.rarities(words), strict=True)
-        return {word: weight for word, weight in rare if weight >= likeness.TELLING_FROM}
+        return {word: weight for word, weight in rare if weight >= SHOWN_FROM}
 
     @cached_property
     def started_ms(self) -> int:

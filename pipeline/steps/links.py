@@ -125,14 +125,14 @@ class Linker:
         rows, columns, scoped = rows[kept], columns[kept], scoped[kept]
         component = relations.of("component", labels, rows, columns)
         component = named_too(component, texts.plain, entries, rows, columns)
-        fresh = _freshness(mentions, entries, rows, columns, w)
+        soon = _time_odds(mentions, entries, rows, columns, w)
         parts = {
             "track": np.where(scoped, w.on_track, 0.0),
             "text": text[kept],
             "component": _looked_up(w.of_component, component),
             "place": _looked_up(w.of_place, relations.of("place", labels, rows, columns))
             * np.where(scoped, 1.0, w.place_off_track),
-            "time": np.where(scoped, w.fresh * fresh, 0.0),
+            "time": np.where(scoped, soon, 0.0),
             "intent": _intents(labels, w, scoped, rows),
         }
         odds = w.bias + sum(parts.values())
@@ -202,16 +202,17 @@ def _renumbered(numbers: Ints, count: int) -> tuple[Ints, Ints]:
     return used, place[numbers]
 
 
-def _freshness(
+def _time_odds(
     mentions: Sequence[Mention], entries: Sequence[Entry], rows: Ints, columns: Ints, w: Weights
 ) -> Floats:
-    """1 between start and opening, less the longer before the one or after the other."""
+    """Most between start and opening, less the longer before the one or after the other."""
     at = np.array([to_ms(m.event_at) for m in mentions], np.float64)[rows]
     started = np.array([e.started_ms for e in entries], np.float64)[columns]
     opened = np.array([e.opened_ms for e in entries], np.float64)[columns]
     after = np.maximum(at - np.maximum(opened, started), 0) / (w.hours_fresh * 3_600_000)
     before = np.maximum(started - at, 0) / (w.minutes_before * 60_000)
-    return np.exp(-(after + before))
+    odds: Floats = w.fresh * np.exp(-(after + before)) + w.early * (1 - np.exp(-before))
+    return odds
 
 
 def _looked_up(weigh: Callable[[int], float], relations: NDArray[np.int8]) -> Floats:

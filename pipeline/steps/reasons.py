@@ -8,7 +8,7 @@ from pipeline.model import Evidence, Label, Mention
 from pipeline.steps.candidates import Entry
 
 #: A reason that moves the odds by less than this is not worth reading.
-WORTH_TELLING = 0.1
+WORTH_TELLING = 0.2
 _WORDS_SHOWN = 3
 _INTENTS = {
     "report": "reports a failure",

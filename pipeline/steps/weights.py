@@ -48,14 +48,16 @@ class Weights:
     on_track: float = 5.0
     #: The post names a component of the incident, or another one.
     same_component: float = 2.5
-    other_component: float = -4.0
+    other_component: float = -3.0
     #: The post's place: the very place of the incident, within its country, or elsewhere.
-    same_place: float = 1.6
+    same_place: float = 1.2
     within_place: float = 0.6
     other_place: float = -2.0
     #: On track and just after the beginning; fades with ``hours_fresh`` after the opening and
-    #: ``minutes_before`` ahead of the start.
+    #: ``minutes_before`` ahead of the start, where it turns into ``early``: what was said an hour
+    #: before is mostly about something else.
     fresh: float = 1.0
+    early: float = -2.0
     hours_fresh: float = 2.0
     minutes_before: float = 30.0
     intent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_INTENT))
