@@ -94,8 +94,8 @@ LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_
 WHERE i.incident_id = $id::VARCHAR;
 
 -- name: incident_posts
--- The posts linked to or suggested for the incident $id with the reasons, earliest first. With
--- $state only those: linked or suggested.
+-- The posts linked to or suggested for the incident $id with the reasons, earliest first, or newest
+-- first with $newest. With $state only those: linked or suggested.
 WITH own_links AS MATERIALIZED (
     SELECT * FROM fct_link WHERE incident_id = $id::VARCHAR
         OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::VARCHAR)
@@ -117,7 +117,7 @@ JOIN mention_now_of('own_mentions', 'own_mentions') m ON m.id = l.mention_id
 LEFT JOIN mention_identity d ON d.mention_id = m.id
 WHERE NOT m.is_removed AND l.link_state IN ('linked', 'suggested')
     AND ($state::VARCHAR IS NULL OR l.link_state = $state::VARCHAR)
-ORDER BY m.event_at, m.id
+ORDER BY CASE WHEN $newest::BOOLEAN THEN m.event_at END DESC, m.event_at, m.id
 LIMIT (coalesce($limit::BIGINT, 100)) OFFSET (coalesce($offset::BIGINT, 0));
 
 -- name: incident_timeline
