@@ -196,7 +196,7 @@ def table(sets: dict[str, list[Case]], sample: int) -> None:
     head = ("hit@1", "R@P.90", "R@P.95", "P", "R", "false/10k")
     print(f"{'set, what incidents say, scorer':<44} " + " ".join(f"{h:>6}" for h in head))
     # What is less likely is left out, since each answer is built with its reasons.
-    eager = Weights(suggest_from=0.02)
+    eager = Weights(suggest_from=0.0015)
     for name, everything in sets.items():
         posts = random.Random(7).sample(everything, min(sample, len(everything)))
         batch = mentions(posts)

@@ -27,7 +27,7 @@ LOOK_BACK: Final = timedelta(minutes=60)
 UPDATES_LOOKED_AT: Final = 2_000
 #: Words rarer than this are shown as what a post shares with an incident.
 SHOWN_FROM: Final = 2.5
-_BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+_WORDS: Final = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,7 +119,7 @@ class Entry:
 
 def spaced(text: str) -> str:
     """The words of a text in lower case, each with a space on either side."""
-    return f" {_BETWEEN_WORDS.sub(' ', text.lower()).strip()} "
+    return f" {' '.join(_WORDS.findall(text.lower()))} "
 
 
 def _without(text: str, name: str) -> str:
