@@ -1,11 +1,10 @@
 """Training data for the shipped heads: public sets that may teach, and our own examples.
 
-    python -m bench.training_data SCRATCH
+Usage: ``python -m bench.training_data SCRATCH`` writes ``SCRATCH/HEAD.jsonl.gz`` for every head.
 
-writes ``SCRATCH/HEAD.jsonl.gz`` for every head. What each public label is taken to mean stands in
-the functions below, one for each set; ``weight`` says how far it is trusted beside our own
-definitions. Where a set's label leaves two of ours open ("complaint" there is a report or a
-complaint here), a model of the clear cases chooses between the two.
+What each public label is taken to mean stands in the functions below, one for each set; ``weight``
+says how far it is trusted beside our own definitions. Where a set's label leaves two of ours open
+("complaint" there is a report or a complaint here), a model of the clear cases chooses.
 """
 
 import csv
@@ -22,7 +21,7 @@ from bench.own_examples import own_examples
 DATA = Path(__file__).parents[1] / ".." / "shared" / "data"
 HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise")
 # Our own posts carry our own definitions; the sets are larger by far.
-OWN_WEIGHT = {"intent": 2.0, "topic": 2.0, "severity": 2.0, "sentiment": 2.0, "informative": 2.0}
+OWN_WEIGHT = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,7 @@ def telecom(head: str) -> Iterator[Row]:
             "topic": _TELECOM_TOPIC.get(subject, ()),
             "sentiment": (mood,),
             "noise": ("yes",) if subject == "Promotion" else ("no",),
-            "severity": ("none",) if mood != "negative" else (),
+            "severity": _telecom_severity(subject, mood),
         }.get(head, ())
         if labels:
             # Near posts of a stream are about the same matter: a stretch of it is a group.
@@ -65,6 +64,14 @@ _TELECOM_TOPIC = {
     "Customer Service": ("service",),
     "Promotion": ("other",),
 }
+
+
+def _telecom_severity(subject: str, mood: str) -> tuple[str, ...]:
+    if mood != "negative":
+        return ("none",)
+    if subject in {"Network", "Broadband"}:
+        return ("blocked", "degraded")
+    return () if subject == "Device" else ("annoyed",)
 
 
 def _telecom_intent(subject: str, mood: str) -> tuple[str, ...]:
@@ -87,7 +94,7 @@ def complaints(head: str) -> Iterator[Row]:
             else ("question", "other", "praise", "request", "recovery"),
             "sentiment": ("negative",) if is_complaint else (),
             "noise": ("no",) if is_complaint else (),
-            "severity": ("none",) if row["domain"].startswith("random") else (),
+            "severity": ("annoyed", "blocked") if is_complaint else ("none",),
         }.get(head, ())
         if labels:
             domain = row["domain"]
@@ -97,23 +104,30 @@ def complaints(head: str) -> Iterator[Row]:
 
 def reviews(head: str) -> Iterator[Row]:
     """Reviews of apps: bug report, feature request, experience, rating."""
+    chance = random.Random(4)
     for row in rows_of("app_reviews_4class.csv.gz"):
         kind = row["label"]
+        if head in {"noise", "severity"} and chance.random() < 0.8:
+            continue
         labels: tuple[str, ...] = {
             "intent": _REVIEW_INTENT[kind],
             "sentiment": ("negative",) if kind == "bug report" else (),
-            "severity": ("none",) if kind == "feature request" else (),
+            "severity": _REVIEW_SEVERITY.get(kind, ()),
             "noise": ("no",),
         }.get(head, ())
         if labels:
             yield Row(row["text"], labels, "", "en", 0.3 if head == "noise" else 0.5)
 
 
+_REVIEW_SEVERITY = {
+    "bug report": ("blocked", "degraded", "annoyed"),
+    "feature request": ("none",),
+}
 _REVIEW_INTENT = {
     "bug report": ("report",),
     "feature request": ("request",),
-    "user experience": ("praise", "complaint", "other"),
-    "rating": ("praise", "complaint", "other"),
+    "user experience": ("praise", "complaint"),
+    "rating": ("praise", "complaint"),
 }
 
 
@@ -191,8 +205,7 @@ SETS: tuple[Callable[[str], Iterator[Row]], ...] = (
 def own(head: str) -> Iterator[Row]:
     """Our own examples."""
     for line in own_examples(head):
-        weight = OWN_WEIGHT.get(head, 1.0)
-        yield Row(line["text"], (line["label"],), line["group"], line["lang"], weight)
+        yield Row(line["text"], (line["label"],), line["group"], line["lang"], OWN_WEIGHT)
 
 
 def settled(rows: list[Row]) -> list[Row]:
