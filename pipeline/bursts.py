@@ -2,7 +2,7 @@
 
 Per track and minute of event time the *new witnesses* are counted: distinct authors of reports,
 each at most once an hour. So neither reposts (no witnesses) nor one loud author make a burst. Each
-minute is judged once, on a fixed grid: over windows of 1 to 60 minutes, is the count x far above
+minute is judged once, on a fixed grid: over windows of 1 to 30 minutes, is the count x far above
 what was normal? Two references say what was normal, and x must stand out against each that is
 known: the last hours, and the same time yesterday. Minutes of earlier bursts count in neither.
 
@@ -21,11 +21,12 @@ from typing import NamedTuple
 
 MINUTE = 60_000  # ms
 DAY = 1_440  # minutes
-#: Windows in minutes. 30 and 60 are for thin tracks: 12 reports in an hour are one in 5 minutes.
-WINDOWS = (1, 3, 5, 15, 30, 60)
+#: Windows in minutes. 30 is for thin tracks: 12 reports in an hour are one in 5 minutes. One of 60
+#: found nothing sooner and gave six alarms instead of one on three days of posts about operators.
+WINDOWS = (1, 3, 5, 15, 30)
 #: How far above normal each window must be. Chosen with ``bench/bursts.py`` for at most one false
 #: alarm in a week of one track; the short ones are looked at more often by chance, so ask for more.
-THRESHOLDS = {1: 4.4, 3: 4.0, 5: 3.8, 15: 3.4, 30: 3.1, 60: 3.1}
+THRESHOLDS = {1: 4.4, 3: 4.0, 5: 3.8, 15: 3.4, 30: 3.1}
 #: Fewer witnesses in a window are never a burst, however quiet it was before.
 FLOOR = 5
 #: A burst has at least so many times the normal count; it is over below ``OVER`` times.
