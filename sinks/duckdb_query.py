@@ -81,7 +81,7 @@ def _fetch_zoned(
 
     DuckDB's own way to a datetime with a zone wants a library that nothing else here needs.
     """
-    cursor.fetchall()
+    cursor.abort()
     relation = cursor.sql(statement.query)
     table: Any = (relation if limit is None else relation.limit(limit + 1)).to_arrow_table()
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))

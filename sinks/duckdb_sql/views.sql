@@ -126,7 +126,8 @@ WHERE into_id NOT IN (SELECT incident_id FROM merge);
 
 -- name: link_now_of
 -- A row per mention and incident with the word that counts: a person's, else the machine's if it was
--- made for the mention's present version. Links of a merged incident are its heir's. Also unlinked.
+-- made for the mention's present version and nobody dismissed the incident. Links of a merged
+-- incident are its heir's. Also unlinked.
 CREATE MACRO link_now_of(some_mentions, some_links, some_decisions) AS TABLE
 WITH machine AS (
     SELECT l.mention_id, coalesce(a.into_id, l.incident_id) AS incident_id, l.incident_id AS said_of,
@@ -134,6 +135,8 @@ WITH machine AS (
     FROM query_table(some_links) l
     JOIN query_table(some_mentions) m ON m.id = l.mention_id AND m.version = l.mention_version
     LEFT JOIN incident_alias a ON a.incident_id = l.incident_id
+    -- Whether the machine heard of a dismissal before or after it linked must not matter.
+    WHERE l.incident_id NOT IN (SELECT incident_id FROM incident_word WHERE verb = 'dismiss')
 ), single AS (
     SELECT mention_id, incident_id, state, p, made_by, evidence, updated_at FROM machine
     WHERE incident_id NOT IN (SELECT into_id FROM incident_alias)
@@ -197,7 +200,7 @@ LEFT JOIN dim_incident o ON o.incident_id = a.into_id;
 
 -- name: best_link_of
 -- The one incident to name with a mention: a person's link first, then linked before suggested, an
--- official incident before a proposal that it took over, then p. Never one that was dismissed.
+-- official incident before a proposal that it took over, then p.
 CREATE MACRO best_link_of(some_words) AS TABLE
 SELECT mention_id,
     arg_max(ROW(l.incident_id, link_state, link_p, link_by),
@@ -206,7 +209,6 @@ SELECT mention_id,
     max(l.updated_at) AS updated_at
 FROM query_table(some_words) l LEFT JOIN incident_now i ON i.incident_id = l.incident_id
 WHERE link_state IN ('linked', 'suggested')
-    AND (link_by = 'person' OR coalesce(i.status, '') <> 'dismissed')
 GROUP BY mention_id;
 
 -- name: best_link
