@@ -136,12 +136,13 @@ class Feed:
         return await self._in_thread(parts.read, warehouse, part, self._clock.now())
 
     async def status(self) -> dict[str, Any]:
-        """How the process is: ``state`` is starting, running or troubled."""
-        known = await self._in_thread(self._status)
-        ready = self._warehouse() is not None
-        state = "starting" if not ready else "troubled" if self._trouble else "running"
-        trouble = {"trouble": self._trouble} if self._trouble and ready else {}
-        return {"state": state} | trouble | known
+        """How the process is: ``state`` is starting, running, troubled, or what it says itself."""
+        is_ready = self._warehouse() is not None
+        known = {"state": "running" if is_ready else "starting"}
+        known |= await self._in_thread(self._status)
+        if self._trouble and is_ready:
+            known |= {"state": "troubled", "trouble": self._trouble}
+        return known
 
     async def events(self, wanted: Iterable[Part]) -> AsyncIterator[bytes]:
         """The stream of one tab: everything once, then what changes, and signs of life."""

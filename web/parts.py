@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FEED_ROWS = 200
 #: Posts of an incident that are shown before "show more", and at most.
 INCIDENT_ROWS, MOST_ROWS = 100, 1_000
-#: How far back the chart of the feed goes, and how far one of an incident goes at most.
-CHART_MINUTES, MOST_MINUTES = 60, 24 * 60
+#: How far back the chart of the feed goes, and how far one of an incident goes at least and at most.
+CHART_MINUTES, LEAST_MINUTES, MOST_MINUTES = 60, 15, 24 * 60
 #: A longer filter or id is nobody's honest question.
 MOST_CHARACTERS = 500
 
@@ -269,6 +269,7 @@ def _timeline(rows: "list[Row]") -> Doc:
     if not moments:
         return {"minute": [], "mentions": [], "reports": []}
     last = max(moments)
-    start = max(min(moments), last - timedelta(minutes=MOST_MINUTES))
+    start = min(min(moments), last - timedelta(minutes=LEAST_MINUTES - 1))
+    start = max(start, last - timedelta(minutes=MOST_MINUTES))
     minutes = int((last - start).total_seconds() // 60) + 1
     return _series(rows, start, minutes, ("mentions", "reports"))

@@ -1,7 +1,10 @@
 """The API over a real server and a real warehouse."""
 
+import hashlib
 import http.client
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,7 @@ import pytest
 from pipeline.errors import GiveUp
 from pipeline.model import Decision
 from tests.web.scene import OFFICIAL, PROPOSAL, TOKEN, Page, feedback, official, proposal, running
+from web.app import HERE
 from web.server import bind
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -151,7 +155,7 @@ def test_an_incident_with_its_posts_and_reasons(page: Page, client: httpx.Client
     assert incident["title"] == "Checkout errors in the north"
     assert [update["status"] for update in incident["updates"]] == ["investigating", "identified"]
     assert incident["updates"][1]["body"] == "A bad release was found.\nIt is being taken back."
-    assert incident["timeline"]["mentions"] == [1]
+    assert incident["timeline"]["mentions"] == [0] * 14 + [1]
     assert incident["witnesses"] == 1
     assert [reason["value"] for reason in post["evidence"]] == ["checkout", "pay, card"]
     assert post["link_p"] == 0.93
@@ -223,6 +227,25 @@ def test_a_port_that_is_taken_is_told() -> None:
         port = first.getsockname()[1]
         with pytest.raises(GiveUp, match=f"port {port} .* choose another"):
             bind(port)
+
+
+def test_the_page_is_light_to_load() -> None:
+    """What answers first must not wait for numpy, pandas or the warehouse to be imported."""
+    code = (
+        "import sys, web.app; print(*{'numpy', 'pandas', 'duckdb', 'sklearn'} & set(sys.modules))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == ""
+
+
+def test_vendored_files_are_what_they_are_said_to_be() -> None:
+    """Each file stands in VENDORED.md with the hash it has."""
+    folder = HERE / "static" / "vendor"
+    told = (folder / "VENDORED.md").read_text()
+    for file in [*folder.glob("*.js"), *folder.glob("*.css")]:
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert f"`{file.name}` | uplot | 1.6.32 |" in told
+        assert digest in told
 
 
 # ---- the stream ---------------------------------------------------------------------------------

@@ -91,6 +91,13 @@ export function minuteChart({ host, table, toggle, readout, what }) {
   const data = () => [shown.minute, shown.mentions, shown.reports];
 
   function draw() {
+    if (!shown.minute.length) {
+      plot?.destroy();
+      plot = undefined;
+      host.replaceChildren(el("p", { class: "empty" }, "No posts yet."));
+      return;
+    }
+    if (!plot) host.replaceChildren();
     if (plot) {
       plot.setData(data());
       return;

@@ -146,6 +146,7 @@ const WORDS = {
   starting: "Starting: models and warehouse are being loaded",
   running: "Live",
   paused: "Paused",
+  stopping: "Stopping",
   troubled: "Waiting for the warehouse",
   reconnecting: "Connection lost, reconnecting…",
 };
