@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from pydantic_core import PydanticSerializationError
@@ -30,8 +30,9 @@ from pipeline.tracks import Matcher
 
 log = logging.getLogger(__name__)
 
-#: A batch that is not full goes out when it is so old: a slow stream must not wait for the rest.
-LINGER = timedelta(milliseconds=500)
+#: A batch that is not full goes out when it is so old, in seconds of the machine's time: whoever
+#: watches a slow stream must not wait for the rest, whatever clock the records live by.
+LINGER = 0.5
 
 TOPIC_OF: dict[type[Word], str] = {
     Mention: topics.MENTIONS,
@@ -124,11 +125,11 @@ class Intake:
             if self._items is None:
                 self._cursor = self._stored_cursor()
                 self._items = self._source.items(self._cursor, self._stop)
-            until = self._clock.now() + LINGER
+            until = time.monotonic() + LINGER
             for item in self._items:
                 self._pending.append(item)
                 is_full = len(self._pending) >= self._batch
-                if item.value is None or is_full or self._clock.now() > until:
+                if item.value is None or is_full or time.monotonic() > until:
                     return None
         except GroundswellError as problem:
             self._forget_source()

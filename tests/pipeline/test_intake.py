@@ -189,6 +189,21 @@ def test_an_item_without_value_sends_what_there_is(broker: LocalBroker) -> None:
         assert on(broker, topics.CURSORS)[-1].key == "fixed"
 
 
+def test_a_clock_that_leaps_does_not_cut_batches(broker: LocalBroker) -> None:
+    """In a replay the clock is set by the records; batches stay full all the same."""
+    clock = ManualClock(NOW)
+
+    class Leaping(Fixed):
+        def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+            for item in super().items(cursor, stop):
+                clock.set(clock.now() + timedelta(days=1))
+                yield item
+
+    source = Leaping([mention(n) for n in range(10)])
+    with closing(Intake(source, broker, None, clock)) as role:
+        assert role.turn(0) == 10
+
+
 def test_an_idle_source_writes_nothing(broker: LocalBroker) -> None:
     """While the cursor stays where it is, nothing goes to the topics."""
 
