@@ -41,6 +41,7 @@ def lines(section: Mapping[str, str], key: str) -> list[str]:
 class Pool:
     """The texts of one kind: each hand-written one once, then new combinations of parts.
 
+    A combination that shares two of its three parts with an earlier one says the same as that.
     Kinds without parts come again, with other words before and behind: as people who repeat.
     """
 
@@ -53,27 +54,35 @@ class Pool:
         self._left = chance.sample(written, len(written))
         self._parts = sections("parts").get(_PARTS_OF.get((file, kind), kind))
         self._given: list[Said] = []
-        self._used: set[str] = set()
+        #: Which text had two parts first: their places and numbers.
+        self._pairs: dict[tuple[int, int, int, int], int] = {}
 
     def next(self, towns: Sequence[str]) -> Said:
-        """A text that was not there before, with its blanks filled in."""
-        said = self._new(towns)
-        self._used.add(said.text)
+        """The next text, with its blanks filled in."""
+        if self._left:
+            text, lang = self._left.pop()
+            said = Said(fill(text, self._chance, towns), lang)
+        elif self._parts is not None:
+            said = self._combined(self._parts, towns)
+        else:
+            said = self._again(towns)
         self._given.append(said)
         return said
 
-    def _new(self, towns: Sequence[str]) -> Said:
-        if self._left:
-            text, lang = self._left.pop()
-            return Said(fill(text, self._chance, towns), lang)
-        if self._parts is None:
-            return self._again(towns)
+    def _combined(self, section: Mapping[str, str], towns: Sequence[str]) -> Said:
+        choices = [lines(section, place) for place in ("start", "middle", "end")]
         for _ in range(_MOST_TRIES):
-            parts = [self._chance.choice(lines(self._parts, p)) for p in ("start", "middle", "end")]
-            text = fill(joined(parts), self._chance, towns)
-            if text not in self._used:
-                return Said(text, "en")
-        return self._again(towns)
+            chosen = [self._chance.randrange(len(parts)) for parts in choices]
+            pairs = [(i, chosen[i], j, chosen[j]) for i, j in ((0, 1), (1, 2), (0, 2))]
+            same_as = min(
+                (self._pairs[pair] for pair in pairs if pair in self._pairs), default=None
+            )
+            if same_as is None:
+                break
+        for pair in pairs:
+            self._pairs.setdefault(pair, len(self._given) if same_as is None else same_as)
+        text = joined([parts[number] for parts, number in zip(choices, chosen, strict=True)])
+        return Said(fill(text, self._chance, towns), "en", same_as)
 
     def _again(self, towns: Sequence[str]) -> Said:
         number = self._chance.randrange(len(self._given))
