@@ -140,7 +140,7 @@ class Up:
         known, clock = self._known, self._clock
         warehouse = wiring.warehouse(known.warehouse.path)
         self._parts.callback(warehouse.close)
-        broker = LocalBroker(known.broker_path)
+        broker = LocalBroker(known.broker_path, clock)
         self._parts.callback(broker.close)
         self._leave_note()
         parts = wiring.Pipeline(

@@ -64,19 +64,16 @@ def run_up(options: argparse.Namespace) -> int:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Plays the scenario so that it ends now, two minutes from the start."""
-    from config.demo import generator, playing
+    from config.demo import playing
 
     with tempfile.TemporaryDirectory(prefix="groundswell-demo-") as scratch:
-        directory = options.keep or Path(scratch)
-        directory.mkdir(parents=True, exist_ok=True)
-        clock, begin, failure = playing.clock(DEMO_SPEED)
-        posts, incidents = generator.write(directory, begin)[:2]
-        known = _with(playing.settings(directory), options.port, None)
+        demo = playing.Demo(options.keep or Path(scratch), DEMO_SPEED)
+        known = _with(demo.settings(), options.port, None)
         print(
-            f"query it while it runs: groundswell query --warehouse {known.warehouse.path} …",
+            f"query it while it runs: groundswell query --warehouse {known.warehouse.path} \"…\"",
             file=sys.stderr,
         )
-        return _run(known, lambda: playing.sources(posts, incidents, clock, failure), clock)
+        return _run(known, demo.sources, demo.clock)
 
 
 def _with(known: settings.Settings, port: int | None, warehouse: Path | None) -> settings.Settings:
