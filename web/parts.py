@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 FEED_ROWS = 200
 #: Posts of an incident that are shown before "show more", and at most.
 INCIDENT_ROWS, MOST_ROWS = 100, 1_000
-#: How far back the chart of the feed goes, and how far one of an incident goes at least and at most.
+#: How many minutes the chart of the feed shows, and one of an incident at least and at most.
 CHART_MINUTES, LEAST_MINUTES, MOST_MINUTES = 60, 15, 24 * 60
 #: A longer filter or id is nobody's honest question.
 MOST_CHARACTERS = 500

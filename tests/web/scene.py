@@ -75,23 +75,7 @@ def feedback(
             "tracks": tuple(tracks),
         }
     )
-    evidence = (
-        Evidence(kind="component", value="checkout", weight=2.1),
-        Evidence(kind="words", value="pay, card", weight=1.4),
-    )
-    links: tuple[Link, ...] = ()
-    if incident is not None:
-        links = (
-            Link.model_validate(
-                {
-                    "incident": incident,
-                    "p": 0.93 if state == "linked" else 0.55,
-                    "state": state,
-                    "evidence": evidence,
-                    "incident_version": 1,
-                }
-            ),
-        )
+    links = () if incident is None else (_link(incident, state),)
     found = {"intent": intent, "topic": "payment", "severity": "high", "sentiment": "negative"}
     found |= {"informative": "yes", "noise": "no", "language": "en"} | labels
     return Feedback(
@@ -100,6 +84,22 @@ def feedback(
         labels={head: Label(name=name, p=0.88, sure=True) for head, name in found.items()},
         links=links,
         model="test-1",
+    )
+
+
+def _link(incident: str, state: str) -> Link:
+    reasons = (
+        Evidence(kind="component", value="checkout", weight=2.1),
+        Evidence(kind="words", value="pay, card", weight=1.4),
+    )
+    return Link.model_validate(
+        {
+            "incident": incident,
+            "p": 0.93 if state == "linked" else 0.55,
+            "state": state,
+            "evidence": reasons,
+            "incident_version": 1,
+        }
     )
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page as Tab
 
 from pipeline.model import Decision
 from pipeline.ports import Rows
-from tests.web.scene import OFFICIAL, PROPOSAL, Page, feedback, official, proposal, running
+from tests.web.scene import OFFICIAL, PROPOSAL, Page, feedback, official, proposal
 
 CHROMIUM = Path(os.environ.get("GROUNDSWELL_CHROMIUM", "/usr/bin/chromium"))
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -48,12 +48,6 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield chromium
         chromium.close()
-
-
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
-    with running(tmp_path) as running_page:
-        yield running_page
 
 
 @pytest.fixture
