@@ -104,6 +104,7 @@ class JsonLines:
         with ExitStack() as stack:
             files = [self._opened(number, stack) for number in range(len(self._paths))]
             stands = [-1] * len(files)
+            names = [self._name(number) for number in range(len(files))]
             for entry in index.order[start:].tolist():
                 number, offset, moment = index.file[entry], index.offset[entry], index.moment[entry]
                 if stands[number] != offset:
@@ -114,7 +115,7 @@ class JsonLines:
                 yield Line(
                     _bare(data, offset) if is_whole else data[:KEPT_OF_LONG_LINE],
                     None if moment == _BEFORE_ALL else moment,
-                    f"{self._name(number)} line {index.number[entry]}",
+                    f"{names[number]} line {index.number[entry]}",
                     is_whole,
                 )
 

@@ -54,8 +54,8 @@ def prepare(mention: Mention, now: datetime, matcher: Matcher | None, mask: bool
         update["seen_at"] = seen_at = now
     if mention.event_at - seen_at > EVENT_AHEAD:
         update["event_at"] = seen_at + EVENT_AHEAD
-    if matcher is not None and not mention.tracks:
-        update["tracks"] = matcher.match(mention)
+    if matcher is not None and not mention.tracks and (tracks := matcher.match(mention)):
+        update["tracks"] = tracks
     if mask and (text := masked(mention.text)) != mention.text:
         update["text"] = text
     return mention.model_copy(update=update) if update else mention
