@@ -1,0 +1,39 @@
+"""Servers that tests need: started by the tests, and never skipped in CI."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.kafka import CannotStartError, KafkaServer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Warnings that others must mend."""
+    # kafka-python 3.0 reads its schemas by a function that Python 3.11 calls deprecated.
+    expected = "ignore:(read|open)_text is deprecated:DeprecationWarning"
+    config.addinivalue_line("filterwarnings", expected)
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[KafkaServer]:
+    """A broker of our own that a test may also kill, with SASL and TLS; made once a session."""
+    try:
+        server = KafkaServer()
+    except CannotStartError as reason:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(f"Kafka is not tested: {reason}")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka_address(request: pytest.FixtureRequest) -> str:
+    """The broker named by GROUNDSWELL_TEST_KAFKA (host:port), otherwise our own."""
+    named = os.environ.get("GROUNDSWELL_TEST_KAFKA")
+    if named:
+        return named
+    server: KafkaServer = request.getfixturevalue("kafka_server")
+    return server.address
