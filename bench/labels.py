@@ -152,7 +152,6 @@ def only_measured(labeller: Labeller) -> Iterator[Figure]:
     tweets = [
         (_LANGUAGES[r["language"]], r["text"], r["sentiment"])
         for r in rows_of("multilingual_sentiment_xlmt.csv.gz")
-        if r["split"] == "test"
     ]
     texts = [t for t, _ in airlines] + [t for _, t, _ in tweets]
     floor = _floor([r.text for r in learnt], [r.labels[0] for r in learnt], texts)
