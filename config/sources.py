@@ -46,7 +46,7 @@ class Kind:
         module, _, name = self.place.partition(":")
         build: Any = getattr(importlib.import_module(module), name)
         values = own.model_dump()
-        values["name"] = values.get("name") or f"{self.name}-{position}"
+        values["name"] = values.get("name") or f"{self.name}-{table}-{position}"
         collector: Collector = build(clock=clock, **values)
         return collector
 
@@ -69,6 +69,9 @@ def open_all(known: Settings, clock: Clock) -> list[Collector]:
     for kind, tables in (("social", known.source), ("incident", known.incidents)):
         for position, given in enumerate(tables, 1):
             opened.append(find(kind, given.type).open(given, position, clock))
+    names = [source.name for source in opened]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")
     return opened
 
 

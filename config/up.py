@@ -4,8 +4,10 @@ import logging
 import os
 import secrets
 import threading
+import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol
 
 from config import note
@@ -27,6 +29,12 @@ log = logging.getLogger("groundswell")
 STOP_SECONDS = 5.0
 #: How long rows may be on their way to the warehouse before an incident is compared once more.
 SETTLE_SECONDS = 5.0
+
+
+def label_names() -> dict[str, list[str]]:
+    """The names each head may give, for relabelling on the page; from ``labels.toml``."""
+    text = files("config").joinpath("labels.toml").read_text(encoding="utf-8")
+    return {head: list(names) for head, names in tomllib.loads(text).items()}
 
 
 class Role(Protocol):
@@ -74,6 +82,7 @@ class Up:
             clock=self._clock,
             token=self._token,
             status=self.status,
+            names=label_names(),
         )
         self._server = Server(app, listener)
         self._server.start()

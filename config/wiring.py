@@ -19,7 +19,7 @@ from pipeline.steps.aliases import Aliases
 from pipeline.steps.labels import Labeller
 from pipeline.steps.links import Linker
 from pipeline.store import Store
-from pipeline.topics import TOPICS
+from pipeline.topics import INCIDENTS, MENTIONS, TOPICS
 from pipeline.tracks import Matcher
 from pipeline.watch import Watch
 from pipeline.worker import Worker
@@ -100,6 +100,13 @@ def feeds(
     """One intake for each source, by the source's name."""
     matcher = Matcher(known.track) if known.track else None
     return {
-        source.name: Intake(source, broker, matcher, clock, mask=known.privacy.mask)
+        source.name: Intake(
+            source,
+            broker,
+            matcher,
+            clock,
+            mask=known.privacy.mask,
+            topic=INCIDENTS if isinstance(source, RecordedIncidents) else MENTIONS,
+        )
         for source in sources
     }

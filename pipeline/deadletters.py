@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -55,17 +55,21 @@ def listing(broker: Broker) -> list[Summary]:
     return [_summary(dead) for dead in _waiting(broker).values()]
 
 
-def replay(broker: Broker, ids: Sequence[str]) -> int:
+def replay(
+    broker: Broker, ids: Sequence[str], prepare: Callable[[bytes], bytes] = lambda data: data
+) -> int:
     """Sends the bytes of these dead letters to their topic again; returns how many there were.
 
-    They leave the list. What is still bad becomes a dead letter again. Raises TryLater.
+    They leave the list. What is still bad becomes a dead letter again. ``prepare`` does to letters
+    of the intake what the intake would have done: they were set aside before they were masked.
+    Raises TryLater.
     """
     wanted = set(ids)
     chosen = [dead for dead in _waiting(broker).values() if _id(dead) in wanted]
     producer = broker.producer()
     try:
         for dead in chosen:
-            data = _bytes(dead)
+            data = prepare(_bytes(dead)) if dead.stage == "intake" else _bytes(dead)
             producer.send(dead.topic, _key(data) or dead.key, data)
         producer.flush()
         # Only now: a crash in between sends them twice, which the warehouse does not mind.

@@ -3,7 +3,7 @@
 import argparse
 import csv
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -81,11 +81,33 @@ def run_deadletter(options: argparse.Namespace) -> int:
     with closing(LocalBroker(path)) as broker:
         if options.what == "replay":
             ids = options.ids or [letter.id for letter in deadletters.listing(broker)]
-            print(f"{deadletters.replay(broker, ids):,} sent again")
+            print(f"{deadletters.replay(broker, ids, _preparer(known)):,} sent again")
             return 0
         letters = deadletters.listing(broker)
     show(Table(LETTER, [astuple(letter) for letter in letters]), options.format)
     return 0
+
+
+def _preparer(known: settings.Settings) -> Callable[[bytes], bytes]:
+    """Does to a dead letter of the intake what the intake would have done."""
+    from pipeline.clock import SystemClock
+    from pipeline.errors import SetAside
+    from pipeline.intake import prepare
+    from pipeline.model import Mention, read_post
+    from pipeline.tracks import Matcher
+
+    matcher = Matcher(known.track) if known.track else None
+
+    def prepared(data: bytes) -> bytes:
+        try:
+            word = read_post(data)
+        except SetAside:
+            return data  # still unreadable: the worker says so again
+        if not isinstance(word, Mention):
+            return data
+        return prepare(word, SystemClock().now(), matcher, known.privacy.mask).to_json()
+
+    return prepared
 
 
 def show(table: Table, form: str) -> None:

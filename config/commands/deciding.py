@@ -108,7 +108,7 @@ def run_forget(options: argparse.Namespace) -> int:
         raise Misuse(explain(error)) from error
     running = note.read(note.beside(path))
     if running is not None:
-        asked = {"removals": [json.loads(removal.to_json()) for removal in removals]}
+        asked = {"mentions": options.mention, "authors": options.author}
         receipt = note.call(running, "/api/forget", asked)
     else:
         receipt = _forget_here(path, removals)

@@ -70,7 +70,7 @@ def run_demo(options: argparse.Namespace) -> int:
         demo = playing.Demo(options.keep or Path(scratch), DEMO_SPEED)
         known = _with(demo.settings(), options.port, None)
         print(
-            f"query it while it runs: groundswell query --warehouse {known.warehouse.path} \"…\"",
+            f'query it while it runs: groundswell query --warehouse {known.warehouse.path} "…"',
             file=sys.stderr,
         )
         return _run(known, demo.sources, demo.clock)

@@ -61,13 +61,14 @@ def post(number: int | str, text: str, at: str = "2026-03-02T09:00:00Z", **more:
 @contextmanager
 def up(*arguments: str | Path, cwd: Path) -> Iterator["Running"]:
     """Everything running in a process of its own, on a free port; stopped at the end."""
-    process = subprocess.Popen(
-        [*PROGRAM, *map(str, arguments)],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=(cwd / "up.log").open("ab"),
-        env=environment(),
-    )
+    with (cwd / "up.log").open("ab") as log:
+        process = subprocess.Popen(
+            [*PROGRAM, *map(str, arguments)],
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=environment(),
+        )
     try:
         assert process.stdout is not None
         url = process.stdout.readline().decode().strip()

@@ -47,6 +47,17 @@ def test_replay_sends_the_very_bytes_again(broker: LocalBroker) -> None:
     assert [each.id for each in deadletters.listing(broker)] == [other.id]
 
 
+def test_what_the_intake_set_aside_is_prepared_before_it_is_sent(broker: LocalBroker) -> None:
+    """It was never masked; letters of later stages went through the intake and stay as they are."""
+    later = letter("worker", "?", b"b", topic=topics.MENTIONS, origin="mentions/0/1", at=NOON)
+    send(broker, topics.DEADLETTER, dead(b"a"), later)
+    ids = [each.id for each in deadletters.listing(broker)]
+
+    deadletters.replay(broker, ids, lambda data: data + b" masked")
+
+    assert {value for _, value in sent(broker, topics.MENTIONS)} == {b"a masked", b"b"}
+
+
 @pytest.mark.parametrize(
     ("data", "topic", "key"),
     [
