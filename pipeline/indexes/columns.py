@@ -6,6 +6,8 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.indexes.pages import zeros
+
 T = TypeVar("T", bound=np.generic)
 
 _FIRST: Final = 1_024
@@ -18,7 +20,7 @@ class Column(Generic[T]):
 
     def __init__(self, kind: type[T], width: int = 1) -> None:
         self._width = width
-        self._rows: NDArray[T] = np.zeros(_FIRST * width, kind)
+        self._rows: NDArray[T] = zeros(_FIRST * width, kind)
         self._used = 0
 
     @property
@@ -36,7 +38,7 @@ class Column(Generic[T]):
         after = self._used + values.size
         if after > self._rows.size:
             size = max(int(self._rows.size * _GROWTH) // self._width * self._width, after)
-            grown = np.zeros(size, self._rows.dtype)
+            grown = zeros(size, self._rows.dtype)
             grown[: self._used] = self.rows
             self._rows = grown
         self._rows[self._used : after] = values.ravel()
@@ -45,8 +47,8 @@ class Column(Generic[T]):
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forgets all rows but these."""
         rows = self.table[kept].ravel()
-        self._rows, self._used = rows, rows.size
-        self._rows = np.concatenate((rows, np.zeros(_FIRST * self._width, rows.dtype)))
+        self._rows, self._used = zeros(rows.size + _FIRST * self._width, rows.dtype), rows.size
+        self._rows[: rows.size] = rows
 
 
 class Names:

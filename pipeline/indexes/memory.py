@@ -26,12 +26,12 @@ WINDOW: Final = timedelta(hours=72)
 #: How much later than its time a post may arrive and still be compared.
 LATENESS: Final = timedelta(hours=24)
 #: Share of equal sketch values from which two posts are alike; chosen by ``bench.repeats``.
-ALIKE: Final = 26 / 64
+ALIKE: Final = 29 / 64
 #: Exact keys, bands and sketch values of a post, as ``pipeline.steps.repeats`` makes them.
 EXACT, BANDS, SKETCH = 2, 16, 64
 # Bands that share a table. Tables grow one after the other, so the fewer share one, the less
 # memory growing needs; each costs some calls a batch.
-_BANDS_A_TABLE: Final = 8
+_BANDS_A_TABLE: Final = 4
 _FIRST_ROOM: Final = 16_384
 _NEVER: Final = np.iinfo(np.int64).min // 2
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
@@ -78,7 +78,8 @@ class MemoryRepeatIndex:
         self._watermark = _NEVER
         self._last_two = np.full(2, _NEVER, np.int64)
 
-    def __len__(self) -> int:
+    @property
+    def posts(self) -> int:
         """Posts held, those included whose time has passed but which were not yet cleared."""
         return len(self._names)
 
@@ -139,7 +140,7 @@ class MemoryRepeatIndex:
         owners = first_come(asked, claimable=~known | dead, holds=known & ~dead)
         fresh = np.flatnonzero(owners.first == posts)
         number = np.zeros(ids.size, np.int64)
-        number[fresh] = len(self) + np.arange(fresh.size)
+        number[fresh] = self.posts + np.arange(fresh.size)
         slots = np.where(owners.first >= 0, number[np.maximum(owners.first, 0)], owners.old)
         write(self._by_id, asked, owners, slots[owners.claims])
         return slots, fresh
@@ -227,7 +228,7 @@ class MemoryRepeatIndex:
 
     def _echo(self, new: Fingerprints, now: Times, slots: Numbers) -> None:
         """Notes which new posts are of an author who has posted in their group before."""
-        base = len(self) - len(new.ids)
+        base = self.posts - len(new.ids)
         keys = (self._group_keys.rows[base:] * _SPREAD) ^ new.author
         keys ^= keys >> np.uint64(29)
         keys *= _SPREAD
@@ -273,12 +274,12 @@ class MemoryRepeatIndex:
 
     def _clear(self, now: int, more: int) -> None:
         """Makes room when the columns are full: forgets what is past, or lets them grow."""
-        if len(self) + more <= self._room:
+        if self.posts + more <= self._room:
             return
         kept = self._until.rows >= now
         if kept.mean() < _WORTH_CLEARING:
             self._forget(kept)
-        self._room = max(self._room, int((len(self) + more) * 1.5))
+        self._room = max(self._room, int((self.posts + more) * 1.5))
 
     def _forget(self, kept: NDArray[np.bool_]) -> None:
         new = np.where(kept, np.cumsum(kept) - 1, -1)

@@ -1,7 +1,7 @@
 """A hash table from 64-bit keys to numbers, for whole batches of keys at once.
 
 One numpy array in buckets of eight entries; what a bucket can't hold goes to the next. An entry
-takes 8 bytes (32 bits of the key, the number + 1), the table is between 54 % and 72 % full. Whole
+takes 8 bytes (32 bits of the key, the number + 1), the table is between 60 % and 75 % full. Whole
 buckets are compared at once, so that a batch needs few rounds. A Python dict of the same would
 take ten times the memory and one call a key.
 """
@@ -11,17 +11,19 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.indexes.pages import zeros
+
 Keys: TypeAlias = NDArray[np.uint64]
 Numbers: TypeAlias = NDArray[np.int64]
 
 _BUCKET: Final = 8
-_FULLEST: Final = 0.72
-_GROWTH: Final = 4 / 3
+_FULLEST: Final = 0.75
+_GROWTH: Final = 1.25
 _SMALLEST: Final = 512  # buckets
 _LOW: Final = np.uint64(0xFFFFFFFF)
 _HALF: Final = np.uint64(32)
 # Entries moved at once when the table grows, so that moving needs little memory of its own.
-_MOVED_AT_ONCE: Final = 1 << 18
+_MOVED_AT_ONCE: Final = 1 << 16
 
 
 class Found(NamedTuple):
@@ -32,13 +34,13 @@ class Found(NamedTuple):
 
 
 class SlotTable:
-    """Keys to numbers below 2^32 - 1.
+    """Keys to numbers below 2^32 - 1. Keys are hashes: every bit of them must be mixed.
 
     Two keys are one when their upper 32 bits are equal, unless ``find`` is given the full keys.
     """
 
     def __init__(self) -> None:
-        self._buckets = np.zeros((_SMALLEST, _BUCKET), np.uint64)
+        self._buckets = zeros(_SMALLEST * _BUCKET, np.uint64).reshape(-1, _BUCKET)
         self._used = 0
 
     @property
@@ -126,7 +128,7 @@ class SlotTable:
             self._rebuild(self._buckets.reshape(-1), size)
 
     def _rebuild(self, old: Keys, size: int) -> None:
-        self._buckets = np.zeros((size, _BUCKET), np.uint64)
+        self._buckets = zeros(size * _BUCKET, np.uint64).reshape(-1, _BUCKET)
         self._used = 0
         for first in range(0, old.size, _MOVED_AT_ONCE):
             part = old[first : first + _MOVED_AT_ONCE]

@@ -1,0 +1,221 @@
+"""What every index of repeats must do, whatever stands behind it.
+
+A test module of an adapter makes a subclass of ``RepeatIndexContract`` and gives it a fixture
+``make_index``, whose indexes have a window of 72 h, a lateness of 24 h, and take posts as alike
+from half of the sketch values on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from pipeline.ports import Claim, Fingerprints, RepeatIndex
+
+MakeIndex = Callable[[], RepeatIndex]
+HOUR = 3_600_000
+VALUES, BANDS, ROWS = 64, 16, 3
+
+
+@dataclass(frozen=True)
+class Post:
+    """What a test says of a post: the same ``text`` means the same sketch but for ``changed``."""
+
+    id: str
+    text: int = 0  # 0: nothing to be compared by
+    changed: int = 0  # how many of the 64 sketch values differ from the text's own
+    exact: tuple[int, int] = (0, 0)
+    hour: float = 0
+    author: int = 0
+
+    def sketch(self) -> NDArray[np.uint8]:
+        """64 values; the last ``changed`` of them are of another text."""
+        own = np.random.default_rng(self.text).integers(0, 256, VALUES, np.uint8)
+        return np.concatenate((own[: VALUES - self.changed], own[VALUES - self.changed :] + 1))
+
+
+def fingerprints(posts: Sequence[Post]) -> Fingerprints:
+    """The posts as one batch."""
+    sketch = np.array([post.sketch() for post in posts], np.uint8).reshape(-1, VALUES)
+    rows = sketch[:, : BANDS * ROWS].reshape(-1, BANDS, ROWS).astype(np.uint64)
+    bands: NDArray[np.uint64] = np.zeros((len(posts), BANDS), np.uint64)
+    for row in range(ROWS):
+        bands += rows[:, :, row] + np.uint64(1)
+        bands *= np.uint64(0x9E3779B97F4A7C15)
+    bands += np.arange(BANDS, dtype=np.uint64)
+    bands *= np.uint64(0xD6E8FEB86659FD93)
+    comparable = np.array([post.text != 0 for post in posts], np.bool_)
+    exact = np.array([post.exact for post in posts], np.uint64).reshape(-1, 2)
+    return Fingerprints(
+        ids=[post.id for post in posts],
+        exact=exact * np.uint64(0x9E3779B97F4A7C15),
+        bands=bands * comparable[:, None],
+        sketch=sketch,
+        at=np.array([post.hour * HOUR for post in posts], np.int64) + 1_700_000_000_000,
+        author=np.array([post.author for post in posts], np.uint64),
+        comparable=comparable,
+    )
+
+
+def claim(index: RepeatIndex, *posts: Post) -> list[Claim]:
+    """Claims the posts as one batch."""
+    return index.claim(fingerprints(posts))
+
+
+posts_of_few_texts = st.lists(
+    st.builds(
+        Post,
+        id=st.integers(0, 30).map("x:{}".format),
+        text=st.integers(0, 3),
+        changed=st.sampled_from([0, 0, 5, 20, 31, 40]),
+        exact=st.tuples(st.integers(0, 3), st.integers(0, 3)),
+        hour=st.sampled_from([0, 1, 30, 71, 72, 73, 100, 145, 200, 400]),
+        author=st.integers(0, 3),
+    ),
+    max_size=24,
+)
+
+
+class RepeatIndexContract:
+    """The contract; every test runs against each adapter."""
+
+    @pytest.fixture
+    def index(self, make_index: MakeIndex) -> RepeatIndex:
+        """An empty index."""
+        return make_index()
+
+    def test_the_first_of_its_kind_is_its_own_group(self, index: RepeatIndex) -> None:
+        """Nobody told it before: the group is its id and it has no owner."""
+        assert claim(index, Post("x:1", text=1)) == [Claim("x:1", None, False, 0.0, False)]
+
+    def test_nothing_to_claim(self, index: RepeatIndex) -> None:
+        """An empty batch is answered with nothing."""
+        assert claim(index) == []
+
+    def test_an_equal_key_joins_as_a_copy(self, index: RepeatIndex) -> None:
+        """Whether it comes in the same batch or later."""
+        first, second = claim(index, Post("x:1", exact=(0, 7)), Post("x:2", exact=(0, 7)))
+        (third,) = claim(index, Post("x:3", exact=(7, 0)))
+        assert first.owner is None
+        assert second == third == Claim("x:1", "x:1", True, 1.0, False)
+
+    def test_the_strongest_exact_key_decides(self, index: RepeatIndex) -> None:
+        """What a repost names counts before the text it happens to have."""
+        claim(index, Post("x:1", exact=(1, 5)), Post("x:2", exact=(2, 6)))
+        (answer,) = claim(index, Post("x:3", exact=(2, 5)))
+        assert (answer.group, answer.owner) == ("x:2", "x:2")
+
+    def test_a_key_stays_with_its_first_owner_and_groups_grow_through_it(
+        self, index: RepeatIndex
+    ) -> None:
+        """The second brings a key of its own into the first's group; the third follows it."""
+        claim(index, Post("x:1", exact=(1, 0)), Post("x:2", exact=(1, 2)))
+        (answer,) = claim(index, Post("x:3", exact=(0, 2)))
+        assert (answer.group, answer.owner) == ("x:1", "x:2")
+
+    def test_alike_posts_join(self, index: RepeatIndex) -> None:
+        """The likeness is the share of sketch values that agree."""
+        (_, answer) = claim(index, Post("x:1", text=1), Post("x:2", text=1, changed=16))
+        assert answer == Claim("x:1", "x:1", False, 0.75, False)
+
+    def test_a_shared_band_is_not_enough(self, index: RepeatIndex) -> None:
+        """Bands only propose: posts must be alike as a whole."""
+        (_, answer) = claim(index, Post("x:1", text=1), Post("x:2", text=1, changed=40))
+        assert answer == Claim("x:2", None, False, 0.0, False)
+
+    def test_the_most_alike_owner_wins(self, index: RepeatIndex) -> None:
+        """The third shares its first bands with the first post, but more with the second."""
+        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=34)
+        claim(index, one, two)
+        (answer,) = claim(index, replace(two, id="x:3", changed=33))
+        assert answer.owner == "x:2"
+
+    def test_posts_without_anything_to_compare_are_strangers(self, index: RepeatIndex) -> None:
+        """Keys of 0 are no keys."""
+        answers = claim(index, Post("x:1"), Post("x:2"), Post("x:3"))
+        assert [answer.group for answer in answers] == ["x:1", "x:2", "x:3"]
+
+    def test_an_id_gets_the_same_answer_again(self, index: RepeatIndex) -> None:
+        """A replay and an edit, even one with another text, find the id's own claim."""
+        posts = [Post("x:1", text=1), Post("x:2", text=1, changed=10), Post("x:3", text=2)]
+        before = claim(index, *posts)
+        edited = replace(posts[1], text=2)
+        assert claim(index, *posts, edited) == [*before, before[1]]
+
+    @pytest.mark.parametrize("hours", [72, -72])
+    def test_groups_span_three_days_to_either_side(self, index: RepeatIndex, hours: int) -> None:
+        """Exactly 72 h apart is still one matter, a bit more is not."""
+        claim(index, Post("x:1", text=1, exact=(0, 4)))
+        inside, outside = (
+            claim(index, Post(name, text=1, exact=(0, 4), hour=hours * factor))[0]
+            for name, factor in (("x:2", 1.0), ("x:3", 1.001))
+        )
+        assert inside.group == "x:1"
+        assert outside.group == "x:3"
+
+    def test_a_later_post_takes_a_key_over(self, index: RepeatIndex) -> None:
+        """What follows joins the newer group, though the older owner is still known."""
+        claim(index, Post("x:1", exact=(0, 4)), Post("x:2", exact=(0, 4), hour=80))
+        (answer,) = claim(index, Post("x:3", exact=(0, 4), hour=81))
+        assert answer.group == "x:2"
+
+    def test_the_same_author_again_is_an_echo(self, index: RepeatIndex) -> None:
+        """Per group, and only where the author is known."""
+        answers = claim(
+            index,
+            Post("x:1", exact=(0, 1), author=5),
+            Post("x:2", exact=(0, 1), author=6),
+            Post("x:3", exact=(0, 1), author=5),
+            Post("x:4", exact=(0, 2), author=5),
+            Post("x:5", exact=(0, 1)),
+            Post("x:6", exact=(0, 1)),
+        )
+        assert [answer.is_echo for answer in answers] == [False, False, True, False, False, False]
+
+    def test_restored_claims_keep_their_groups(self, make_index: MakeIndex) -> None:
+        """After a restart the same posts get the same answers, and new ones join as before."""
+        posts = [Post("x:1", text=1, author=1), Post("x:2", text=1, changed=9, author=2)]
+        before, after = make_index(), make_index()
+        answers = claim(before, *posts)
+        after.restore(fingerprints(posts), [answer.group for answer in answers])
+        new = Post("x:3", text=1, changed=9, author=2, hour=1)
+        assert claim(after, *posts, new) == [*answers, *claim(before, new)]
+
+    def test_a_restored_group_may_be_older_than_its_posts(self, index: RepeatIndex) -> None:
+        """The head is past, its group lives on in what joined it."""
+        index.restore(fingerprints([Post("x:2", text=1)]), ["x:1"])
+        (answer,) = claim(index, Post("x:3", text=1))
+        assert (answer.group, answer.owner) == ("x:1", "x:2")
+
+    def test_keys_die_when_their_time_has_passed(self, index: RepeatIndex) -> None:
+        """72 h and the allowed lateness after they came, by the time of what arrives."""
+        claim(index, Post("x:1", exact=(0, 4)))
+        claim(index, *(Post(f"y:{n}", hour=97) for n in range(4)))
+        (answer,) = claim(index, Post("x:2", exact=(0, 4), hour=60))
+        assert answer.group == "x:2"
+
+    @settings(
+        max_examples=60,
+        deadline=None,
+        suppress_health_check=[
+            HealthCheck.differing_executors,
+            HealthCheck.function_scoped_fixture,
+        ],
+    )
+    @given(posts=posts_of_few_texts, cuts=st.lists(st.integers(1, 9), min_size=1))
+    def test_answers_do_not_depend_on_the_batch(
+        self, make_index: MakeIndex, posts: list[Post], cuts: list[int]
+    ) -> None:
+        """Any cut of a stream gives what the posts one by one give."""
+        single, batched = make_index(), make_index()
+        expected = [claim(single, post)[0] for post in posts]
+        answers, left, turn = [], posts, 0
+        while left:
+            size = cuts[turn % len(cuts)]
+            answers += claim(batched, *left[:size])
+            left, turn = left[size:], turn + 1
+        assert answers == expected
