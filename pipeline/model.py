@@ -13,7 +13,6 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -32,6 +31,8 @@ UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 def in_utc(value: datetime) -> datetime:
     """The same moment in UTC; a naive time is taken as UTC."""
+    if value.tzinfo is UTC:
+        return value
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -54,21 +55,18 @@ def sound(text: str) -> str:
     return text
 
 
-def _bounded(text: str) -> str:
+def _text(text: str) -> str:
+    text = sound(text)
     if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
         raise ValueError(f"text is longer than {MAX_TEXT_BYTES:,} bytes")
     return text
 
 
-def _text_id(value: Any) -> Any:
-    """Platforms give ids as numbers or as strings; ours are strings."""
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
 Instant = Annotated[datetime, AfterValidator(in_utc)]
-Text = Annotated[str, AfterValidator(sound), AfterValidator(_bounded)]
-Name = Annotated[str, BeforeValidator(_text_id), Field(min_length=1), AfterValidator(sound)]
-Words = tuple[Annotated[str, AfterValidator(sound)], ...]
+Text = Annotated[str, AfterValidator(_text)]
+# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``load`` before.
+Name = Annotated[str, Field(pattern=r"^[^\x00]+$")]
+Words = tuple[str, ...]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 Kind = Literal["post", "reply", "repost", "quote", "review", "comment"]
@@ -87,12 +85,13 @@ WHAT_AND_WHERE = ("component", "place", "version")
 
 
 W = TypeVar("W", bound="Word")
+NUL_ESCAPED = b"\\u0000"
 
 
 class Word(BaseModel):
-    """Base of all words: frozen, unknown fields ignored."""
+    """Base of all words: frozen, unknown fields ignored, numbers become text where ids are."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
     def to_json(self) -> bytes:
         """One JSON document in UTF-8, no line break."""
@@ -102,7 +101,7 @@ class Word(BaseModel):
 class Author(Word):
     """Who posted. Either field may be missing; without an id the post is a witness of its own."""
 
-    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    id: str | None = None
     handle: str | None = None
 
 
@@ -194,14 +193,14 @@ class Removal(Word):
 class Component(Word):
     """A part of a service as its status page names it."""
 
-    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    id: str | None = None
     name: str
 
 
 class Update(Word):
     """What the official channel said at one time."""
 
-    id: Annotated[str | None, BeforeValidator(_text_id)] = None
+    id: str | None = None
     status: str = ""
     body: str = ""
     display_at: Instant
@@ -505,7 +504,8 @@ def load(data: bytes | str) -> Any:
     Raises SetAside when it is no JSON.
     """
     try:
-        return orjson.loads(data)
+        value = orjson.loads(data)
+        return _mend(value) if NUL_ESCAPED in _bytes(data) else value
     except orjson.JSONDecodeError as strict:
         try:
             # orjson refuses lone surrogates, which real platforms send; the standard library reads
@@ -513,6 +513,10 @@ def load(data: bytes | str) -> Any:
             return _mend(json.loads(data, parse_constant=_no_constant))
         except (ValueError, RecursionError):
             raise SetAside(f"no JSON: {strict}") from strict
+
+
+def _bytes(data: bytes | str) -> bytes:
+    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
 
 
 def _no_constant(name: str) -> None:
@@ -531,11 +535,12 @@ def _mend(value: Any) -> Any:
 
 def read(kind: type[W], data: bytes | str) -> W:
     """The word in ``data``. Raises SetAside with a reason that says what is missing or wrong."""
-    try:
-        return kind.model_validate_json(data)
-    except ValidationError:
-        # The fast path refuses lone surrogates and null where a default would do.
-        return check(kind, load(data))
+    if NUL_ESCAPED not in _bytes(data):
+        try:
+            return kind.model_validate_json(data)
+        except ValidationError:
+            pass  # it also refuses lone surrogates, and null where a default would do
+    return check(kind, load(data))
 
 
 def check(kind: type[W], value: Any) -> W:
