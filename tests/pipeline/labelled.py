@@ -25,6 +25,6 @@ def moods(labels: tuple[str, ...] = ("bad", "good", "ask")) -> list[Example]:
     ]
 
 
-def small_model(directory: Path, head: str = "mood", **settings: str) -> Report:
+def small_model(directory: Path, head: str = "mood", version: str = "0") -> Report:
     """A model of ``moods`` in ``directory``, trained in a blink."""
-    return train(moods(), head, directory, settings=Settings(max_rows=3_000, **settings))
+    return train(moods(), head, directory, settings=Settings(max_rows=3_000, version=version))
