@@ -17,17 +17,9 @@ from pipeline.errors import GiveUp, Misuse, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
 from sinks.duckdb_warehouse import DuckDBWarehouse, open_for_reading
-from tests.contracts.warehouse import (
-    OFFICIAL,
-    START,
-    Make,
-    WarehouseContract,
-    feedback,
-    link,
-    minutes,
-    one,
-    view,
-)
+from tests.contracts.warehouse import WarehouseContract
+from tests.contracts.warehouse_reading import Make
+from tests.contracts.warehouse_words import OFFICIAL, START, feedback, link, minutes, one, view
 
 KEY = bytes(range(32))
 
@@ -63,7 +55,7 @@ import sys
 from pathlib import Path
 from pipeline.ports import Rows
 from sinks.duckdb_warehouse import DuckDBWarehouse
-from tests.contracts.warehouse import START, feedback
+from tests.contracts.warehouse_words import START, feedback
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))
 warehouse.write(Rows(feedback=[feedback(1)]), START)
 if len(sys.argv) > 2:
@@ -274,7 +266,7 @@ import sys
 from pathlib import Path
 from pipeline.ports import Rows
 from sinks.duckdb_warehouse import DuckDBWarehouse
-from tests.contracts.warehouse import START, feedback
+from tests.contracts.warehouse_words import START, feedback
 warehouse = DuckDBWarehouse(Path(sys.argv[1]))
 first = int(sys.argv[2])
 for batch in range(first, first + 10_000):

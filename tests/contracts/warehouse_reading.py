@@ -1,0 +1,177 @@
+"""What every warehouse must answer: its views, the page's and the watch's queries, free SQL."""
+
+from collections.abc import Callable
+from datetime import UTC
+from typing import Any
+
+import pytest
+
+from pipeline.errors import Misuse
+from pipeline.ports import Rows, Warehouse
+from tests.contracts.warehouse_words import (
+    OFFICIAL,
+    PROPOSAL,
+    START,
+    decision,
+    feedback,
+    incident,
+    link,
+    listed,
+    minutes,
+    one,
+    view,
+)
+
+Make = Callable[[], Warehouse]
+
+
+class ReadingContract:
+    """The half of the contract that is about answers. A subclass gives the fixture ``make``."""
+
+    @pytest.fixture
+    def warehouse(self, make: Make) -> Warehouse:
+        return make()
+
+    def test_hostile_words_stay_words(self, warehouse: Warehouse) -> None:
+        """Quotes, SQL, markup and odd characters come back as they were."""
+        text = "'); DROP TABLE fct_mention; --\"<script>alert(1)</script>\u202e\u0301 \ufffd 🔥"
+        nasty = "a'; DELETE FROM meta; --"
+        warehouse.write(Rows(feedback=[feedback(nasty, text=text, tracks=(nasty,))]), START)
+        (row,) = warehouse.rows("newest_feedback", track=nasty)
+        assert (row["id"], row["text"], row["tracks"]) == (f"x:{nasty}", text, [nasty])
+        assert warehouse.rows("mention", id="' OR 1=1 --") == []
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "DELETE FROM feedback",
+            "SELECT 1; SELECT 2",
+            "DROP VIEW feedback",
+            "CREATE TABLE mine (a INTEGER)",
+            "nonsense",
+            "SELECT missing FROM feedback",
+            "",
+        ],
+    )
+    def test_sql_only_reads(self, warehouse: Warehouse, text: str) -> None:
+        """Whatever is not one reading statement is refused in one line."""
+        with pytest.raises(Misuse) as refused:
+            warehouse.sql(text)
+        assert "\n" not in str(refused.value)
+
+    def test_sql_is_cut_and_stopped(self, warehouse: Warehouse) -> None:
+        """Rows are cut at the limit and time at its own."""
+        warehouse.write(Rows(feedback=[feedback(n) for n in range(3)]), START)
+        table = warehouse.sql("SELECT id FROM feedback ORDER BY id", limit=2)
+        assert (table.rows, table.cut) == ([("x:0",), ("x:1",)], True)
+        assert warehouse.sql("SELECT id FROM feedback", limit=3).cut is False
+        slow = (
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t"
+        )
+        with pytest.raises(Misuse, match="longer than"):
+            warehouse.sql(slow, seconds=0.2)
+
+    def test_times_are_utc(self, warehouse: Warehouse) -> None:
+        """Times come out aware and in UTC, from views and from queries."""
+        warehouse.write(Rows(feedback=[feedback(1, at=3)]), START)
+        assert one(warehouse, 1)["event_at"] == minutes(3)
+        assert warehouse.sql("SELECT event_at FROM feedback").rows == [(minutes(3),)]
+        (row,) = warehouse.rows("newest_feedback")
+        assert row["event_at"].tzinfo is UTC
+
+    def test_hourly(self, warehouse: Warehouse) -> None:
+        """A mention counts for each of its tracks in its hour, one without a track under none."""
+        words = [feedback(1, tracks=("acme", "other")), feedback(2, tracks=(), at=61)]
+        warehouse.write(Rows(feedback=words), START)
+        found = {(r["track"], r["hour"]): r["mentions"] for r in view(warehouse, "mentions_hourly")}
+        assert found == {("acme", START): 1, ("other", START): 1, (None, minutes(60)): 1}
+
+    def test_feed_filters(self, warehouse: Warehouse) -> None:
+        """The feed gives the newest arrivals first and filters by what a person relabelled, too."""
+        words = [
+            feedback(1, links=[link(OFFICIAL)]),
+            feedback(2, tracks=("other",)),
+            feedback(3, intent="question"),
+        ]
+        warehouse.write(Rows(feedback=words, incidents=[incident()]), START)
+        relabel = decision("d1", "relabel", "x:1", "intent=question")
+        warehouse.write(Rows(decisions=[relabel]), START)
+
+        def ids(**values: Any) -> list[str]:
+            return [row["id"] for row in warehouse.rows("newest_feedback", **values)]
+
+        assert ids() == ["x:3", "x:2", "x:1"]
+        assert ids(limit=1) == ["x:3"]
+        assert ids(track="other") == ["x:2"]
+        assert ids(intent="question") == ["x:3", "x:1"]
+        assert ids(linked=True) == ["x:1"]
+        assert ids(linked=False) == ["x:3", "x:2"]
+        (first,) = warehouse.rows("newest_feedback", linked=True)
+        assert first["incident_title"] == "The shop is failing"
+        assert ids(after=first["arrival"]) == ["x:3", "x:2"]
+
+    def test_incident_page(self, warehouse: Warehouse) -> None:
+        """The queries of the incident page agree with the views, after a merge too."""
+        warehouse.write(
+            Rows(
+                incidents=[incident(PROPOSAL, status="proposed", opened=1), incident()],
+                feedback=[
+                    feedback(1, links=[link(PROPOSAL)], at=1),
+                    feedback(2, links=[link(OFFICIAL)], at=2),
+                    feedback(3, links=[link(OFFICIAL, 0.4, "suggested")], at=3),
+                    feedback(4, at=4),
+                ],
+                decisions=[
+                    decision("d1", "merge", PROPOSAL, OFFICIAL),
+                    decision("d2", "link", "x:4", PROPOSAL),
+                ],
+            ),
+            START,
+        )
+        (page,) = warehouse.rows("incident", id=OFFICIAL)
+        row = listed(warehouse, OFFICIAL)
+        for name in ("title", "status", "witnesses", "mentions", "lead_seconds"):
+            assert page[name] == row[name]
+        posts = warehouse.rows("incident_posts", id=OFFICIAL)
+        assert [p["id"] for p in posts] == ["x:1", "x:2", "x:3", "x:4"]
+        assert posts[0]["evidence"][0]["kind"] == "text"
+        latest = warehouse.rows("incident_posts", id=OFFICIAL, newest=True, limit=2)
+        assert [p["id"] for p in latest] == ["x:4", "x:3"]
+        timeline = warehouse.rows("incident_timeline", id=OFFICIAL)
+        assert [(t["minute"], t["mentions"]) for t in timeline] == [
+            (minutes(1), 1),
+            (minutes(2), 1),
+            (minutes(4), 1),
+        ]
+
+    def test_mentions_for_incident(self, warehouse: Warehouse) -> None:
+        """Late linking gets what is in the window or linked by an older record, in pages."""
+        words = [feedback(n, at=n) for n in range(1, 5)]
+        words.append(feedback(6, at=99, links=[link(OFFICIAL, version=1)]))
+        warehouse.write(Rows(feedback=words), START)
+        asked = {
+            "incident": OFFICIAL,
+            "incident_version": 2,
+            "tracks": ["acme"],
+            "from_at": minutes(2),
+            "to_at": minutes(3),
+        }
+        first = warehouse.rows("mentions_for_incident", **asked, limit=2)
+        assert [row["id"] for row in first] == ["x:2", "x:3"]
+        rest = warehouse.rows("mentions_for_incident", **asked, limit=2, after=first[-1]["id"])
+        assert [(row["id"], row["link_incident_version"]) for row in rest] == [("x:6", 1)]
+
+    def test_snapshot_may_be_made_any_time(self, warehouse: Warehouse) -> None:
+        """A snapshot changes nothing for whoever writes on."""
+        warehouse.write(Rows(feedback=[feedback(1)]), START)
+        warehouse.snapshot()
+        warehouse.write(Rows(feedback=[feedback(2)]), START)
+        warehouse.snapshot()
+        assert len(view(warehouse, "feedback")) == 2
+
+    def test_unknown_query_or_value(self, warehouse: Warehouse) -> None:
+        """A misspelt query or value is an error at once, not an empty answer."""
+        with pytest.raises(ValueError, match="no query"):
+            warehouse.rows("newst_feedback")
+        with pytest.raises(ValueError, match="takes no value"):
+            warehouse.rows("newest_feedback", sauce="x")
