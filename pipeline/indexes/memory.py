@@ -26,7 +26,7 @@ WINDOW: Final = timedelta(hours=72)
 #: How much later than its time a post may arrive and still be compared.
 LATENESS: Final = timedelta(hours=24)
 #: Share of equal sketch values from which two posts are alike; chosen by ``bench.repeats``.
-ALIKE: Final = 29 / 64
+ALIKE: Final = 28 / 64
 #: Exact keys, bands and sketch values of a post, as ``pipeline.steps.repeats`` makes them.
 EXACT, BANDS, SKETCH = 2, 16, 64
 # Bands that share a table. Tables grow one after the other, so the fewer share one, the less
