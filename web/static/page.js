@@ -97,7 +97,7 @@ const now = () => Date.now() + ahead;
 
 export function ago(iso) {
   const seconds = (Date.parse(iso) - now()) / 1000;
-  if (Math.abs(seconds) < 5) return "now";
+  if (seconds > -5 && seconds < 60) return "now"; // clocks differ a little; nothing is from the future
   const [, unit, size] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
   return relative.format(Math.trunc(seconds / size), unit);
 }
