@@ -125,7 +125,7 @@ def incidents(count: int, *, minutes: float, seed: int = 2) -> Iterator[dict[str
         component, track = chance.choice(COMPONENTS), chance.choice(TRACKS)
         known = {
             "id": f"status:{number}",
-            "title": f"{component.capitalize()} does not load for some people",
+            "title": f"Trouble with {component} for some people",
             "components": [{"name": component}],
             "regions": [chance.choice(PLACES)],
             "tracks": [track],
@@ -134,6 +134,7 @@ def incidents(count: int, *, minutes: float, seed: int = 2) -> Iterator[dict[str
         first = {"status": "investigating", "display_at": opened.isoformat()}
         last = {"status": "resolved", "display_at": ended.isoformat()}
         yield known | {"status": "investigating", "updates": [first], "at": opened.isoformat()}
+        known["resolved_at"] = ended.isoformat()
         yield known | {"status": "resolved", "updates": [first, last], "at": ended.isoformat()}
 
 
