@@ -22,7 +22,8 @@ from pipeline.replay import Merged, Run
 from pipeline.topics import DEADLETTER, TOPICS
 from pipeline.tracks import Matcher
 
-#: A replay reads far faster than it waits; a large batch halves what a post costs.
+#: Posts between two looks of store and watch. Large batches suit the warehouse: 5,000 rows cost
+#: half of what they cost by the thousand; more than that only takes memory.
 BATCH = 2_000
 
 
@@ -46,7 +47,13 @@ def replay(
         closing(LocalBroker(Path(scratch) / "replay.broker", clock, temporary=True)) as broker,
     ):
         parts = wiring.Pipeline(
-            known, broker=broker, warehouse=store, clock=clock, models=models, settle=0
+            known,
+            broker=broker,
+            warehouse=store,
+            clock=clock,
+            models=models,
+            settle=0,
+            store_batch=BATCH,
         )
         merged = Merged(sources, clock, SystemClock(), speed)
         feed = Intake(

@@ -58,7 +58,7 @@ def book_of_files(paths: Sequence[Path]) -> Book:
 
 def warehouse(path: Path) -> Warehouse:
     """The warehouse at ``path``, made if it is not there."""
-    return DuckDBWarehouse(path)
+    return DuckDBWarehouse(path, memory_limit="128MB")
 
 
 class Pipeline:
@@ -73,11 +73,12 @@ class Pipeline:
         clock: Clock,
         models: Labeller,
         settle: float,
+        store_batch: int = 2_000,
     ) -> None:
         broker.ensure(TOPICS)
         self.enrich = enricher(known, working := Book(), models)
         self.worker = Worker(broker, self.enrich, working, clock, restore=self.enrich.restore)
-        self.store = Store(broker, warehouse, clock)
+        self.store = Store(broker, warehouse, clock, batch=store_batch)
         self.watch = Watch(
             broker,
             warehouse,
