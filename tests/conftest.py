@@ -10,9 +10,13 @@ from tests.servers.kafka import CannotStartError, KafkaServer
 
 def pytest_configure(config: pytest.Config) -> None:
     """Warnings that others must mend."""
-    # kafka-python 3.0 reads its schemas by a function that Python 3.11 calls deprecated.
-    expected = "ignore:(read|open)_text is deprecated:DeprecationWarning"
-    config.addinivalue_line("filterwarnings", expected)
+    for expected in (
+        # kafka-python 3.0 reads its schemas by functions that Python 3.11 calls deprecated,
+        "ignore:(read|open)_text is deprecated:DeprecationWarning",
+        # and leaves it to the garbage collector to close sockets that found no server.
+        r"ignore:unclosed <socket.socket .* laddr=\('0\.0\.0\.0', \d+\)>$:ResourceWarning",
+    ):
+        config.addinivalue_line("filterwarnings", expected)
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,9 @@ from pipeline.errors import Fenced
 from pipeline.model import to_ms
 from pipeline.ports import Record
 
+#: How often a consumer that gets nothing looks whether the brokers are still there.
+LOOK_AROUND_SECONDS = 5.0
+
 MustExist = Callable[[Sequence[str]], None]
 
 #: The group went on without us, or is about to.
@@ -53,6 +56,40 @@ class Lost(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has 
         return lost
 
 
+class FinishedJoin:
+    """A join that came to its end between two polls, shown to the library as one that goes on.
+
+    kafka-python 3.0 looks whether its last attempt to join is done, and if so begins another
+    before it has looked at the result. With every member out of ``poll`` at the wrong moment the
+    group would join for ever. Who waits for this one has the result at once.
+    """
+
+    is_done = False
+
+    def __init__(self, task: Any) -> None:
+        self.task = task
+
+    def add_callback(self, use: Callable[..., Any]) -> Any:
+        """Calls ``use`` with the result now."""
+        return self.task.add_callback(use)
+
+    def add_errback(self, use: Callable[..., Any]) -> Any:
+        """Calls ``use`` with the error now, if it was one."""
+        return self.task.add_errback(use)
+
+    def __await__(self) -> Any:
+        """The result."""
+        return self.task.__await__()
+
+
+def _keep_join(client: Any) -> None:
+    """Saves the result of a join that ended while nobody polled."""
+    coordinator = client._coordinator
+    task = coordinator._join_task
+    if task is not None and task.is_done and task.succeeded():
+        coordinator._join_task = FinishedJoin(task)
+
+
 class KafkaConsumer:
     """Port ``Consumer``. It joins its group with the first poll; after a stall it joins anew.
 
@@ -71,6 +108,7 @@ class KafkaConsumer:
         self._topics = list(topics)
         self._client: Any = None
         self.closed = False
+        self._looked_at = time.monotonic()
         self._lost = Lost()
         self._shelf = Shelf()
         self._first: dict[TopicPartition, int] = {}  # handed out since the last commit: from here
@@ -83,6 +121,7 @@ class KafkaConsumer:
             client = self._connected()
             while self._shelf.wants_more(max_records):
                 left = 0.0 if self._shelf else max(0.0, deadline - time.monotonic())
+                _keep_join(client)
                 found = client.poll(timeout_ms=int(left * 1_000), max_records=STEP)
                 self._take_in(found)
                 if not found:
@@ -95,7 +134,7 @@ class KafkaConsumer:
             self._first.setdefault(partition, record.offset)
             self._next[partition] = OffsetAndMetadata(record.offset + 1, "", -1)
         if not records:
-            self._link.look_whether_alive()
+            self._look_around()
         return [as_record(record) for record in records]
 
     def commit(self) -> None:
@@ -132,6 +171,15 @@ class KafkaConsumer:
         """Leaves the group, without a commit."""
         self.closed = True
         self._leave()
+
+    def _look_around(self) -> None:
+        """Raises TryLater when the brokers are away, of which the library is silent."""
+        if time.monotonic() - self._looked_at < LOOK_AROUND_SECONDS:
+            return
+        problem = self._link.unreachable()
+        self._looked_at = time.monotonic()
+        if problem is not None:
+            raise problem
 
     def _connected(self) -> Any:
         if self._client is None:

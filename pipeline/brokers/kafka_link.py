@@ -9,7 +9,6 @@ import logging
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -20,6 +19,7 @@ from kafka import errors as kafka_errors
 from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssignor
 from kafka.net.compat import KafkaNetClient
 
+from pipeline.brokers import kafka_login
 from pipeline.brokers.kafka_settings import MAX_MESSAGE_BYTES, KafkaSettings
 from pipeline.errors import GiveUp, GroundswellError, TryLater
 
@@ -28,8 +28,6 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 #: Seconds beyond its own timeout after which a call of the library counts as stalled.
 STALLED_AFTER = 2.0
-#: How often, in seconds, an idle consumer looks whether the brokers are still there.
-ALIVE_EVERY = 5.0
 #: One answer's records at most, compressed: bounds what a consumer holds.
 FETCH_BYTES = 16 * 1024 * 1024
 # An answer is held back so long while nothing comes; meanwhile nothing else can be asked for.
@@ -46,7 +44,6 @@ class KafkaLink:
     def __init__(self, settings: KafkaSettings) -> None:
         self.settings = settings
         self.address = settings.servers
-        self._alive_at = time.monotonic()
 
     # ---- clients ------------------------------------------------------------------------------
 
@@ -76,7 +73,7 @@ class KafkaLink:
             enable_auto_commit=False,
             partition_assignment_strategy=[CooperativeStickyAssignor],
             session_timeout_ms=session_ms,
-            heartbeat_interval_ms=min(3_000, session_ms // 4),
+            heartbeat_interval_ms=min(1_000, session_ms // 4),  # how soon a rebalance is heard of
             fetch_max_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
             allow_auto_create_topics=False,
@@ -115,10 +112,13 @@ class KafkaLink:
                     client.close()
                 raise
 
+        problem = self.unreachable()
+        if problem is not None:
+            raise problem
         try:
             return within(self.settings.patience + STALLED_AFTER, make)
         except (kafka_errors.KafkaError, OSError) as error:
-            raise self.meaning(error, "connect") from error
+            raise self._silent() from error
 
     @cached_property
     def _common(self) -> dict[str, Any]:
@@ -171,69 +171,65 @@ class KafkaLink:
 
     def meaning(self, error: BaseException, doing: str) -> GroundswellError:
         """What to raise for an error of the library while ``doing`` something, told in a line."""
-        known = self.settings
-        if isinstance(error, REFUSED_LOGIN):
-            return GiveUp(
-                f"Kafka at {self.address} refused the login of {known.sasl_username!r}: check"
-                " sasl_username, sasl_password and sasl_mechanism"
-            )
         if isinstance(error, kafka_errors.AuthorizationError):
             return GiveUp(
                 f"Kafka at {self.address} does not let us {doing} ({type(error).__name__}): its"
                 " access lists must allow it"
             )
-        if doing == "connect":
-            return self._diagnosed()
         if isinstance(error, TimeoutError | kafka_errors.KafkaTimeoutError):
             return TryLater(f"Kafka at {self.address} did not answer in time: cannot {doing}")
         return TryLater(f"Kafka at {self.address}: cannot {doing} ({type(error).__name__})")
 
-    def _diagnosed(self) -> GroundswellError:
-        """Why there is no connection, as far as a plain socket can tell."""
-        reasons = [self._reason(host, port) for host, port in self.settings.addresses]
-        told = next((reason for reason in reasons if reason is None), "; ".join(map(str, reasons)))
-        if told is not None:
-            return TryLater(f"Kafka at {self.address} does not answer: {told}")
-        if self.settings.uses_tls:
+    def unreachable(self) -> GroundswellError | None:
+        """What keeps us from every server, None if one takes connections.
+
+        Asked before the library is, which would try for all its time and not tell the reason.
+        """
+        problem: OSError | None = None
+        for host, port in self.settings.addresses:
             try:
-                self._shake_hands()
+                self._knock(host, port).close()
             except OSError as error:
-                return GiveUp(
-                    f"Kafka at {self.address}: no TLS ({error}): check security_protocol"
-                    " and ssl_cafile"
-                )
+                problem = problem or error
+            else:
+                return None
+        if isinstance(problem, ssl.SSLCertVerificationError):
+            told = f"its certificate is not trusted ({problem.verify_message}): check ssl_cafile"
+            return GiveUp(f"Kafka at {self.address}: {told}")
+        if isinstance(problem, ssl.SSLError):
+            told = f"no TLS ({problem.reason}); if it goes on, check security_protocol"
+            return TryLater(f"Kafka at {self.address}: {told}")
+        reason = problem and (problem.strerror or str(problem) or type(problem).__name__)
+        return TryLater(f"Kafka at {self.address} does not answer: {reason}")
+
+    def _silent(self) -> GroundswellError:
+        """Why the library got no connection although a server takes them."""
+        if self.settings.uses_sasl and self._login_refused():
+            return GiveUp(
+                f"Kafka at {self.address} refuses the login of {self.settings.sasl_username!r}:"
+                " check sasl_username, sasl_password and sasl_mechanism"
+            )
         return TryLater(
             f"Kafka at {self.address} takes connections but does not answer; if it goes on, check"
             " security_protocol"
         )
 
-    def _reason(self, host: str, port: int) -> str | None:
-        """Why a server takes no connection, None if it does."""
-        try:
-            socket.create_connection((host, port), 1.0).close()
-        except OSError as error:
-            return error.strerror or str(error) or type(error).__name__
-        return None
+    def _login_refused(self) -> bool:
+        for host, port in self.settings.addresses:
+            try:
+                with self._knock(host, port) as connection:
+                    return kafka_login.refuses(connection, self._common)
+            except OSError:
+                continue  # this one is away; another may tell
+        return False
 
-    def _shake_hands(self) -> None:
-        host, port = self.settings.addresses[0]
-        with (
-            socket.create_connection((host, port), self.settings.patience) as plain,
-            self._tls.wrap_socket(plain, server_hostname=host),
-        ):
-            pass
-
-    def look_whether_alive(self) -> None:
-        """Raises TryLater when no server takes a connection; looks every few seconds only.
-
-        For calls that stay silent while the brokers are away.
-        """
-        if time.monotonic() - self._alive_at < ALIVE_EVERY:
-            return
-        self._alive_at = time.monotonic()
-        reasons = [self._reason(host, port) for host, port in self.settings.addresses]
-        if all(reason is not None for reason in reasons):
-            raise TryLater(f"Kafka at {self.address} does not answer: {reasons[0]}")
+    def _knock(self, host: str, port: int) -> socket.socket:
+        """A connection of our own, with TLS where it is asked for. Raises OSError."""
+        connection = socket.create_connection((host, port), self.settings.patience)
+        if not self.settings.uses_tls:
+            return connection
+        with connection:  # the encrypted one takes it over, if there will be one
+            return self._tls.wrap_socket(connection, server_hostname=host)
 
     # ---- the end of clients -------------------------------------------------------------------
 
@@ -241,19 +237,12 @@ class KafkaLink:
         """Closes a client; one that takes long does it behind our back."""
 
         def dig() -> None:
-            with suppress(kafka_errors.KafkaError, OSError):
+            # RuntimeError: the client's own thread has ended before.
+            with suppress(kafka_errors.KafkaError, OSError, RuntimeError):
                 close()
 
         with suppress(TimeoutError):
             within(self.settings.patience, dig)
-
-
-#: A login that the broker does not take, or a way to log in that it does not know.
-REFUSED_LOGIN = (
-    kafka_errors.SaslAuthenticationFailedError,
-    kafka_errors.UnsupportedSaslMechanismError,
-    kafka_errors.IllegalSaslStateError,
-)
 
 
 def within(seconds: float, call: Callable[[], T]) -> T:

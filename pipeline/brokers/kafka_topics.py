@@ -97,7 +97,7 @@ class Topics:
             self._name_missing([name for name in names if name not in there])
             configs = self._configs(admin, names)
         told = [
-            f"topic {topic.name} has {difference}"
+            f"topic {topic.name}: {difference}"
             for topic in topics
             for difference in differences(topic, there[topic.name], configs[topic.name])
         ]
