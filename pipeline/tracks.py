@@ -66,8 +66,14 @@ class Matcher:
 
     def match(self, mention: Mention) -> tuple[str, ...]:
         """The names of the tracks, in the order they were configured."""
-        hits = self._given(mention)
-        hits.update(self._found(folded(mention.text)))
+        return self.find(mention.text, mention.mentions, mention.hashtags)
+
+    def find(
+        self, text: str, mentions: Sequence[str] = (), hashtags: Sequence[str] = ()
+    ) -> tuple[str, ...]:
+        """The same from the parts of a mention, for sources that look before they make one."""
+        hits = self._given(mentions, hashtags)
+        hits.update(self._found(folded(text)))
         if not hits:
             return ()
         vetoed = {number for number, is_veto in hits if is_veto}
@@ -80,10 +86,10 @@ class Matcher:
             if _stands_alone(text, start, end):
                 yield from self._says[patterns[which]]
 
-    def _given(self, mention: Mention) -> set[tuple[int, bool]]:
+    def _given(self, mentions: Sequence[str], hashtags: Sequence[str]) -> set[tuple[int, bool]]:
         """Hits among the handles and hashtags that the platform names itself."""
         hits: set[tuple[int, bool]] = set()
-        for sign, names in (("@", mention.mentions), ("#", mention.hashtags)):
+        for sign, names in (("@", mentions), ("#", hashtags)):
             for name in names:
                 hits.update(self._says.get(sign + folded(name).lstrip(sign), ()))
         return hits

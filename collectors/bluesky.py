@@ -1,0 +1,293 @@
+"""Bluesky: every public post as it is made, from Jetstream, without an account.
+
+Jetstream (version 1, ``/subscribe``) sends one JSON document per event and can be asked to begin
+at a time of its own, ``time_us``; such a time is our cursor. It cannot search, so all posts are
+read and those that match a track are passed on. Events come nearly in the order of their time,
+so a resumed reading begins a little before its cursor: some posts come twice, none is missed.
+A cursor older than what the server remembers (about 36 h) is silently moved forward: the first
+event that comes then tells how much was missed, and that becomes a gap in the coverage.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import urlsplit
+
+import xxhash
+from pydantic import BaseModel, ConfigDict, Field
+
+from collectors import bluesky_events as events
+from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
+from collectors.times import to_us
+from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.model import Mention, Removal, load
+from pipeline.ports import Clock, Item, Unreadable
+from pipeline.roles import pause
+from pipeline.tracks import Matcher, Track
+
+if TYPE_CHECKING:
+    from websockets.sync.client import ClientConnection
+
+JETSTREAM = "wss://jetstream2.us-east.bsky.network/subscribe"
+#: So long before its cursor a resumed reading begins; events are milliseconds out of order.
+OVERLAP_US = 2_000_000
+#: A connection that held so long was a good one: the pauses begin anew.
+HEALTHY = timedelta(minutes=1)
+#: Bluesky is never quiet for so long: the connection is half open.
+SILENCE = timedelta(seconds=30)
+#: An event from later than this is a wrong clock; believing it would skip all until then.
+FUTURE = timedelta(days=1)
+#: Seconds to wait for a frame before looking whether to stop; for the handshake; for the farewell.
+RECEIVE_SECONDS, OPEN_SECONDS, CLOSE_SECONDS = 0.5, 4.0, 0.5
+#: A source that has nothing to say says so at least once a second (see ``Collector.items``).
+LONGEST_WAIT = 1.0
+#: Larger records are not sent at our request, and a larger frame ends the connection (bytes).
+MAX_RECORD, MAX_FRAME = 1_048_576, 16 * 1_048_576
+#: Of an unreadable frame so much is kept for the dead letter (bytes).
+KEPT = 64 * 1024
+#: How many handles are remembered, and how many posts that an edit took our names out of.
+REMEMBERED = 50_000
+
+#: Whether something under this id (``source:external_id`` or ``source:author_id``) was passed on.
+Known: TypeAlias = Callable[[str], bool]
+Value: TypeAlias = Mention | Removal
+
+
+class BlueskySettings(BaseModel):
+    """Bluesky's public stream as a source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str | None = Field(None, description="Its name among the sources.")
+    url: str = Field(
+        JETSTREAM, pattern=r"^wss?://.", description="Another instance of Jetstream (version 1)."
+    )
+
+
+class Bluesky:
+    """The posts of Bluesky that match a track (without tracks: all), their edits and their end.
+
+    The stream tells of every deletion and every account there is, and only the warehouse remembers
+    across restarts which of them concern us: they are passed on where ``known`` says that the post,
+    or something by the author, may have been passed on; by default always. An edit that takes the
+    tracks' names out hides the post.
+
+    ``items`` raises TryLater when the connection cannot be made, breaks, is closed or falls silent,
+    with a pause that grows until a connection has held for a minute.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        url: str = JETSTREAM,
+        tracks: Sequence[Track] = (),
+        known: Known = lambda _id: True,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._url = url
+        self._host = urlsplit(url).netloc
+        self._matcher = Matcher(tracks) if tracks else None
+        self._known = known
+        self._handles: OrderedDict[str, str] = OrderedDict()
+        self._renounced: OrderedDict[str, str] = OrderedDict()
+        self._failures = 0
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        """See ``Collector.items``. Without a cursor: from now on."""
+        began = self._clock.now()
+        position = Position.of(cursor)
+        try:
+            with self._connected(position) as socket:
+                ledger = Ledger(self.name, position or Position(to_us(began)))
+                yield from self._listen(socket, ledger, stop)
+        except _Broken as trouble:
+            if self._clock.now() - began >= HEALTHY:
+                self._failures = 0
+            self._failures += 1
+            message = f"{self.name}: {trouble}"
+            raise TryLater(message, after=pause(self._failures)) from trouble.__cause__
+
+    # ---- the connection ------------------------------------------------------------------------
+
+    def _connected(self, position: Position | None) -> "ClientConnection":
+        try:
+            from websockets.exceptions import WebSocketException
+            from websockets.sync.client import connect
+        except ModuleNotFoundError as error:
+            install = "pip install 'groundswell[bluesky]'"
+            raise GiveUp(f"{self.name}: wants the package websockets: {install}") from error
+        try:
+            return connect(
+                self._address(position),
+                open_timeout=OPEN_SECONDS,
+                close_timeout=CLOSE_SECONDS,
+                max_size=MAX_FRAME,
+                compression=None,  # the stream of posts alone is small, unpacking it is not
+            )
+        except (OSError, EOFError, WebSocketException) as error:
+            raise _Broken(f"cannot reach {self._host} ({_told(error)})") from error
+
+    def _address(self, position: Position | None) -> str:
+        """What to ask for; events of accounts and identities come along unasked."""
+        sign = "&" if "?" in self._url else "?"
+        asked = f"{sign}wantedCollections={events.POSTS}&maxMessageSizeBytes={MAX_RECORD}"
+        if position is not None:
+            asked += f"&cursor={position.read - OVERLAP_US}"
+        return self._url + asked
+
+    def _frames(self, socket: "ClientConnection", stop: threading.Event) -> Iterator[bytes | None]:
+        """The frames as they come, None where none came for a while, until told to stop.
+
+        Raises _Broken.
+        """
+        from websockets.exceptions import ConnectionClosed
+
+        heard = self._clock.now()
+        while not stop.is_set():
+            try:
+                frame = socket.recv(timeout=RECEIVE_SECONDS, decode=False)
+            except TimeoutError:
+                if self._clock.now() - heard > SILENCE:
+                    silence = f"{SILENCE.total_seconds():.0f} s"
+                    raise _Broken(f"{self._host} sent nothing for {silence}") from None
+                yield None
+            except (OSError, ConnectionClosed) as error:
+                raise _Broken(f"{self._host} closed the connection ({_told(error)})") from error
+            else:
+                heard = self._clock.now()
+                yield frame if isinstance(frame, bytes) else frame.encode()
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    def _listen(
+        self, socket: "ClientConnection", ledger: Ledger, stop: threading.Event
+    ) -> Iterator[Item]:
+        """Items until told to stop; the last one says what was covered, also before _Broken."""
+        spoke = time.monotonic()
+        broken: _Broken | None = None
+        try:
+            for frame in self._frames(socket, stop):
+                is_silent = True
+                for item in self._items_of(frame, ledger) if frame is not None else ():
+                    is_silent = False
+                    yield item
+                if is_silent and (frame is None or time.monotonic() - spoke >= LONGEST_WAIT):
+                    is_silent = False
+                    yield Item(None, ledger.position.cursor)
+                if not is_silent:
+                    spoke = time.monotonic()
+        except _Broken as trouble:
+            broken = trouble
+        for word in ledger.close():
+            yield Item(word, ledger.position.cursor)
+        if broken is not None:
+            raise broken
+
+    def _items_of(self, frame: bytes, ledger: Ledger) -> Iterator[Item]:
+        try:
+            event = self._event(frame)
+            values = self._values(event)
+        except SetAside as reason:
+            # By its content, so that the same frame read again is the same dead letter.
+            origin = f"frame {xxhash.xxh3_64_hexdigest(frame)}"
+            unreadable = Unreadable(frame[:KEPT], str(reason), origin)
+            yield Item(unreadable, ledger.position.cursor)
+            return
+        for word in ledger.advance(event["time_us"]):
+            yield Item(word, ledger.position.cursor)
+        for value in values:
+            yield Item(value, ledger.position.cursor)
+
+    def _event(self, frame: bytes) -> dict[str, Any]:
+        """The event in a frame, with a DID and a sane time. Raises SetAside."""
+        event = load(frame)
+        if not isinstance(event, dict) or not isinstance(event.get("did"), str):
+            raise SetAside("an event is a JSON object with a did, this is not")
+        time_us = event.get("time_us")
+        if not isinstance(time_us, int) or time_us < FIRST_TIME_US:
+            raise SetAside("an event without its time_us in microseconds since 1970")
+        if time_us > to_us(self._clock.now() + FUTURE):
+            raise SetAside("an event from the future")
+        return event
+
+    def _values(self, event: dict[str, Any]) -> Sequence[Value]:
+        """What an event means to us. Raises SetAside when it lacks what its kind has."""
+        kind = event.get("kind")
+        if kind == "commit":
+            return self._of_commit(event)
+        if kind == "account":
+            removal = events.account_removal(event)
+            return (removal,) if removal and self._known(removal.removal) else ()
+        if kind == "identity":
+            handle = events.new_handle(event)
+            if handle is not None:
+                _remember(self._handles, event["did"], handle)
+        return ()
+
+    def _of_commit(self, event: dict[str, Any]) -> Sequence[Value]:
+        commit = event.get("commit")
+        if not isinstance(commit, dict):
+            raise SetAside("a commit event without its commit")
+        if commit.get("collection") != events.POSTS:
+            return ()
+        if not isinstance(commit.get("rkey"), str) or not commit["rkey"]:
+            raise SetAside("a commit without its rkey")
+        operation = commit.get("operation")
+        if operation == "delete":
+            return self._if_known(events.post_removal(event, "erased"))
+        if operation not in {"create", "update"} or not isinstance(commit.get("record"), dict):
+            raise SetAside("a commit that neither deletes nor brings a record")
+        return self._of_post(event)
+
+    def _of_post(self, event: dict[str, Any]) -> Sequence[Value]:
+        record = event["commit"]["record"]
+        seen = events.found(record)
+        tracks: tuple[str, ...] = ()
+        if self._matcher is not None:
+            tracks = self._matcher.find(
+                events.said(record, seen), (*seen.handles, *seen.dids), seen.tags
+            )
+            if not tracks:
+                return self._renounce(event) if event["commit"]["operation"] == "update" else ()
+        mention = events.mention(
+            event,
+            seen,
+            handle=self._handles.get(event["did"]),
+            tracks=tracks,
+            now=self._clock.now(),
+        )
+        if self._renounced.pop(mention.id, None) is None:
+            return (mention,)
+        return (events.post_removal(event, "shown"), mention)
+
+    def _renounce(self, event: dict[str, Any]) -> Sequence[Value]:
+        """An edit after which no track matches: what we may have of the post is no more said."""
+        values = self._if_known(events.post_removal(event, "hidden"))
+        for removal in values:
+            _remember(self._renounced, removal.removal, "")
+        return values
+
+    def _if_known(self, removal: Removal) -> tuple[Removal, ...]:
+        return (removal,) if self._known(removal.removal) else ()
+
+
+class _Broken(Exception):
+    """The connection is of no more use; the message says why, for a person."""
+
+
+def _told(error: BaseException) -> str:
+    """An error of the network in a few words, on one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _remember(names: OrderedDict[str, str], key: str, value: str) -> None:
+    """Keeps the newest; the oldest goes."""
+    names[key] = value
+    names.move_to_end(key)
+    if len(names) > REMEMBERED:
+        names.popitem(last=False)

@@ -1,0 +1,93 @@
+"""How far Bluesky's stream was read: the cursor, and what the ledger of coverage is told.
+
+All times are Jetstream's own ``time_us``, microseconds since 1970.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from collectors.times import from_us
+from pipeline.model import Coverage
+
+log = logging.getLogger(__name__)
+
+#: Cursors below mean a sequence number to Jetstream, not a time.
+FIRST_TIME_US = 10**15
+#: The event that a cursor names comes again unless it was missed; instances differ by seconds.
+TOLERANCE_US = 10_000_000
+#: How much newly read time is worth a word of coverage.
+COVERAGE_US = 60_000_000
+LOOK_BACK_EXCEEDED = "look-back exceeded"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where everything was read, and since when without a gap (None: no event came yet)."""
+
+    read: int
+    since: int | None = None
+
+    @classmethod
+    def of(cls, cursor: str | None) -> "Position | None":
+        """The position a cursor stands for; None, with a warning, when it is none of ours."""
+        if cursor is None:
+            return None
+        read, _, since = cursor.partition(":")
+        if _is_time(read) and (not since or _is_time(since)):
+            return cls(int(read), int(since) if since else None)
+        log.warning("bluesky: the stored cursor is none of this source: it starts from now on")
+        return None
+
+    @property
+    def cursor(self) -> str:
+        """As ``of`` reads it."""
+        return f"{self.read}:{'' if self.since is None else self.since}"
+
+
+def _is_time(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and int(text) >= FIRST_TIME_US
+
+
+class Ledger:
+    """The position of one connection, and what its coverage says of it.
+
+    An interval that goes on keeps its beginning, so that the warehouse has one row for it.
+    """
+
+    def __init__(self, source: str, start: Position) -> None:
+        self.position = start
+        self._source = source
+        self._told = start.read
+        self._is_resumed = start.since is not None
+
+    def advance(self, time_us: int) -> Iterator[Coverage]:
+        """Moves on to an event (never back), after what is to be said of coverage before it."""
+        before = self.position
+        if self._is_resumed and time_us > before.read + TOLERANCE_US:
+            # What was read up to the gap, then the gap; a new interval begins with the event.
+            yield from self.close()
+            yield Coverage(
+                source=self._source,
+                from_at=from_us(before.read),
+                to_at=from_us(time_us),
+                is_gap=True,
+                cause=LOOK_BACK_EXCEEDED,
+            )
+            before, self._told = Position(time_us, time_us), time_us
+        self._is_resumed = False
+        if before.since is None:
+            before, self._told = Position(time_us, time_us), time_us
+        self.position = Position(max(before.read, time_us), before.since)
+        if self.position.read - self._told >= COVERAGE_US:
+            yield from self.close()
+
+    def close(self) -> Iterator[Coverage]:
+        """What was read so far, as far as an event tells."""
+        if self.position.since is not None and self.position.read > self.position.since:
+            self._told = self.position.read
+            yield Coverage(
+                source=self._source,
+                from_at=from_us(self.position.since),
+                to_at=from_us(self.position.read),
+            )

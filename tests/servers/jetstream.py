@@ -1,0 +1,145 @@
+"""A server that speaks Jetstream (version 1) on loopback, with frames that a test gives it."""
+
+import json
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.server import Server, ServerConnection, serve
+
+
+class Jetstream:
+    """Sends its frames from the asked-for cursor on (inclusive), then what is still pushed.
+
+    ``farewell``: after so many frames on a connection it closes the connection cleanly.
+    ``keeps_from``: what is older (``time_us``) is forgotten; a cursor there is silently moved on.
+    """
+
+    def __init__(self, frames: Iterable[dict[str, Any] | bytes] = ()) -> None:
+        self.frames = list(frames)
+        self.farewell: int | None = None
+        self.keeps_from = 0
+        self.asked: list[dict[str, str]] = []
+        self.url = ""
+        self._more = threading.Condition()
+        self._stopped = False
+
+    def push(self, *frames: dict[str, Any] | bytes) -> None:
+        """Sends these to everyone who listens."""
+        with self._more:
+            self.frames += frames
+            self._more.notify_all()
+
+    def stop(self) -> None:
+        """Lets the connections end."""
+        with self._more:
+            self._stopped = True
+            self._more.notify_all()
+
+    def handle(self, connection: ServerConnection) -> None:
+        """One client, until it goes or we say farewell."""
+        request = connection.request
+        assert request is not None
+        query = {k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()}
+        self.asked.append(query)
+        since = max(int(query.get("cursor", 0)), self.keeps_from)
+        try:
+            for sent, frame in enumerate(self._from(since)):
+                if sent == self.farewell:
+                    return
+                data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
+                connection.send(data, text=True)
+        except ConnectionClosed:
+            return
+
+    def _from(self, since: int) -> Iterator[dict[str, Any] | bytes]:
+        """All frames from ``since`` on, as they come; ends when stopped or at a farewell.
+
+        Without a cursor a real server begins with what is new; here nothing was before.
+        """
+        position = 0
+        while True:
+            with self._more:
+                while position >= len(self.frames) and not self._stopped:
+                    if self.farewell is not None:
+                        return
+                    self._more.wait()
+                if self._stopped:
+                    return
+                frame = self.frames[position]
+            position += 1
+            if isinstance(frame, bytes) or frame.get("time_us", since) >= since:
+                yield frame
+
+
+@contextmanager
+def jetstream(frames: Iterable[dict[str, Any] | bytes] = ()) -> Iterator[Jetstream]:
+    """A running server on a free port of this machine."""
+    speaker = Jetstream(frames)
+    server: Server
+    with serve(speaker.handle, "127.0.0.1", 0, compression=None) as server:
+        port = server.socket.getsockname()[1]
+        speaker.url = f"ws://127.0.0.1:{port}/subscribe"
+        thread = threading.Thread(target=server.serve_forever, name="jetstream", daemon=True)
+        thread.start()
+        try:
+            yield speaker
+        finally:
+            speaker.stop()
+            server.shutdown()
+            thread.join()
+
+
+def commit(number: int, time_us: int, text: str = "", **more: Any) -> dict[str, Any]:
+    """A post of an invented account as Jetstream tells it; ``more`` goes into the record."""
+    record = {
+        "$type": "app.bsky.feed.post",
+        "createdAt": "2026-03-02T09:00:00.000Z",
+        "langs": ["en"],
+        "text": text,
+    }
+    return {
+        "did": f"did:plc:author{number}",
+        "time_us": time_us,
+        "kind": "commit",
+        "commit": {
+            "rev": "3made",
+            "operation": "create",
+            "collection": "app.bsky.feed.post",
+            "rkey": f"post{number}",
+            "record": record | more,
+            "cid": "bafymade",
+        },
+    }
+
+
+def changed(event: dict[str, Any], time_us: int, text: str) -> dict[str, Any]:
+    """The edit of a post."""
+    record = event["commit"]["record"] | {"text": text}
+    edit = event["commit"] | {"operation": "update", "record": record}
+    return event | {"time_us": time_us, "commit": edit}
+
+
+def deleted(event: dict[str, Any], time_us: int) -> dict[str, Any]:
+    """The deletion of a post, which brings no record."""
+    kept = {k: v for k, v in event["commit"].items() if k not in {"record", "cid"}}
+    return event | {"time_us": time_us, "commit": kept | {"operation": "delete"}}
+
+
+def account(number: int, time_us: int, *, active: bool, status: str = "") -> dict[str, Any]:
+    """What became of an account."""
+    did = f"did:plc:author{number}"
+    told = {"active": active, "did": did, "seq": 1, "time": "2026-03-02T09:00:00Z"}
+    if status:
+        told["status"] = status
+    return {"did": did, "time_us": time_us, "kind": "account", "account": told}
+
+
+def identity(number: int, time_us: int, handle: str) -> dict[str, Any]:
+    """The handle of an account."""
+    did = f"did:plc:author{number}"
+    told = {"did": did, "handle": handle, "seq": 1, "time": "2026-03-02T09:00:00Z"}
+    return {"did": did, "time_us": time_us, "kind": "identity", "identity": told}
