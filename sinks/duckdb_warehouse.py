@@ -22,8 +22,9 @@ from pipeline.ports import Row, Rows, Table
 from sinks import sql as named
 from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
 from sinks.duckdb_query import answer
-from sinks.duckdb_write import Write
+from sinks.duckdb_write import DuckDBUpserts
 from sinks.keys import Keys, read_or_make_key
+from sinks.write import Write
 
 PROGRAM = "groundswell"
 SCHEMA = 1
@@ -107,8 +108,10 @@ class DuckDBWarehouse:
             raise GiveUp(f"the warehouse {self.path} is open for reading only")
         with self._writing:
             with self._file.transaction() as cursor:
-                write = Write(cursor, self._upserts, self._keys, at, self._arrival)
-                write.has_removals = self._has_removals
+                upserts = DuckDBUpserts(cursor, self._upserts)
+                write = Write(
+                    upserts, self._keys, at, self._arrival, has_removals=self._has_removals
+                )
                 write.take(rows)
             # Only what was committed counts.
             self._arrival, self._has_removals = write.arrival, write.has_removals

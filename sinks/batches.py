@@ -1,7 +1,8 @@
 """Words to Arrow tables, one row per key: what ``upserts.sql`` takes in.
 
 A batch may hold a key twice; the row with the highest revision is kept here, since DuckDB would
-keep the wrong one. The order of a table's columns does not matter, rows are matched by name.
+keep the wrong one and PostgreSQL refuse both. The order of a table's columns does not matter, rows
+are matched by name.
 """
 
 from collections.abc import Callable, Container, Iterable, Sequence

@@ -1,0 +1,234 @@
+-- The questions that the page and the watch ask. A value that is not given is NULL; filters that
+-- are NULL let everything pass. Removed mentions are in the counts and nowhere else.
+
+-- name: newest_feedback
+-- The newest arrivals first. Filters: source, track, intent, linked (true, false), after (an arrival
+-- number). With intent or linked, the newest $within (20,000) that pass the others are looked at.
+WITH newest AS MATERIALIZED (
+    SELECT * FROM fct_mention
+    WHERE NOT is_hidden AND NOT is_erased
+        AND ($source::text IS NULL OR source = $source::text)
+        AND ($track::text IS NULL OR $track::text = ANY (tracks))
+        AND arrival > coalesce($after::bigint, -1)
+    ORDER BY arrival DESC
+    LIMIT (CASE WHEN $intent::text IS NULL AND $linked::boolean IS NULL
+        THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(newest, fct_link, fct_decision) l
+), picked AS (
+    SELECT m.*, l.incident_id, l.link_state, l.link_p, l.link_by
+    FROM @mention_now_of(newest) m
+    LEFT JOIN @best_link_of(words) l ON l.mention_id = m.id
+    WHERE ($intent::text IS NULL OR m.intent = $intent::text)
+        AND ($linked::boolean IS NULL OR (l.incident_id IS NOT NULL) = $linked::boolean)
+    ORDER BY m.arrival DESC
+    LIMIT (coalesce($limit::bigint, 200))
+)
+SELECT p.id, p.source, p.kind, d.handle, p.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
+    p.intent, p.intent_p, p.intent_sure, p.topic, p.severity, p.sentiment, p.noise = 'yes' AS is_noise,
+    p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, p.incident_id,
+    i.title AS incident_title, i.status AS incident_status, i.is_proposed AS incident_is_proposed,
+    p.link_state, p.link_p, p.link_by, p.version, p.arrival
+FROM picked p
+LEFT JOIN mention_identity d ON d.mention_id = p.id
+LEFT JOIN incident_now i ON i.incident_id = p.incident_id
+ORDER BY p.arrival DESC;
+
+-- name: counts_per_minute
+-- Mentions, reports and witnesses of reports by minute of event_at, from $from_at up to $to_at
+-- (excluded), with the filters of newest_feedback. Minutes without mentions have no row.
+WITH these AS MATERIALIZED (
+    SELECT * FROM fct_mention
+    WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp
+        AND ($source::text IS NULL OR source = $source::text)
+        AND ($track::text IS NULL OR $track::text = ANY (tracks))
+), words AS (
+    SELECT * FROM @link_now_of(these, fct_link, fct_decision) l
+    WHERE $linked::boolean IS NOT NULL
+)
+SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
+    count(*) FILTER (WHERE m.is_report) AS reports,
+    count(DISTINCT m.witness) FILTER (WHERE m.is_report) AS witnesses
+FROM @mention_now_of(these) m
+WHERE ($intent::text IS NULL OR m.intent = $intent::text)
+    AND ($linked::boolean IS NULL
+        OR (m.id IN (SELECT mention_id FROM @best_link_of(words) b)) = $linked::boolean)
+GROUP BY 1 ORDER BY 1;
+
+-- name: last_event
+-- The time of the newest mention: where "now" is in a replay.
+SELECT max(event_at) AS event_at, max(seen_at) AS seen_at FROM fct_mention;
+
+-- name: incident_list
+-- Incidents with their counts: proposals first, then open, then closed ones, the newest first.
+SELECT incident_id, title, status, impact, track, tracks, components, regions, started_at, opened_at,
+    resolved_at, is_proposed, official_id, lead_seconds, witnesses, mentions, first_report_at, url,
+    status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
+FROM incidents
+ORDER BY status = 'proposed' DESC, is_closed, opened_at DESC, incident_id
+LIMIT (coalesce($limit::bigint, 200)) OFFSET (coalesce($offset::bigint, 0));
+
+-- name: incident
+-- One incident by $id with what its official channel said (updates) and when its status changed.
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::text
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
+    WHERE incident_id = $id::text
+), own_mentions_now AS MATERIALIZED (
+    SELECT * FROM @mention_now_of(own_mentions) m
+)
+SELECT i.*, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
+    coalesce(c.mentions, 0) AS mentions, c.first_report_at,
+    i.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
+FROM incident_now i
+LEFT JOIN @incident_count_of(words, own_mentions_now) c ON c.incident_id = i.incident_id
+LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_id)
+WHERE i.incident_id = $id::text;
+
+-- name: incident_posts
+-- The posts linked to or suggested for the incident $id with the reasons, earliest first, or newest
+-- first with $newest. With $state only those: linked or suggested.
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::text
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
+    WHERE incident_id = $id::text
+)
+SELECT m.id, m.source, m.kind, d.handle, m.text, m.event_at, m.seen_at, d.url, m.tracks, m.intent,
+    m.intent_p, m.topic, m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind,
+    m.repeat_of, m.is_report, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
+FROM words l
+JOIN @mention_now_of(own_mentions) m ON m.id = l.mention_id
+LEFT JOIN mention_identity d ON d.mention_id = m.id
+WHERE NOT m.is_removed AND l.link_state IN ('linked', 'suggested')
+    AND ($state::text IS NULL OR l.link_state = $state::text)
+ORDER BY CASE WHEN $newest::boolean THEN m.event_at END DESC, m.event_at, m.id
+LIMIT (coalesce($limit::bigint, 100)) OFFSET (coalesce($offset::bigint, 0));
+
+-- name: incident_timeline
+-- Posts linked to the incident $id by minute of event_at.
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::text
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (
+        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
+    WHERE incident_id = $id::text
+)
+SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
+    count(*) FILTER (WHERE m.is_report) AS reports,
+    count(DISTINCT m.witness) FILTER (WHERE m.is_report) AS witnesses
+FROM words l JOIN @mention_now_of(own_mentions) m ON m.id = l.mention_id
+WHERE l.link_state = 'linked'
+GROUP BY 1 ORDER BY 1;
+
+-- name: sources_and_tracks
+-- What the filters may choose from: kind (source, track, intent), name and number of mentions.
+SELECT 'source' AS kind, source AS name, count(*) AS mentions FROM fct_mention GROUP BY 2
+UNION ALL
+SELECT 'track', track, count(*) FROM mention_tracks GROUP BY 2
+UNION ALL
+SELECT 'intent', intent, count(*) FROM fct_mention WHERE intent IS NOT NULL GROUP BY 2
+ORDER BY 1, 3 DESC, 2;
+
+-- name: totals
+-- What is held: mentions, repeats, linked, removed, incidents, proposals, from when to when.
+SELECT m.*, l.linked, i.incidents, i.proposals
+FROM (
+    SELECT count(*) AS mentions, count(*) FILTER (WHERE repeat_kind <> 'original') AS repeats,
+        count(*) FILTER (WHERE is_hidden OR is_erased) AS removed, min(event_at) AS from_at,
+        max(event_at) AS to_at
+    FROM fct_mention
+) m, (
+    SELECT count(DISTINCT mention_id) AS linked FROM link_now WHERE link_state = 'linked'
+) l, (
+    SELECT count(*) FILTER (WHERE NOT is_proposed) AS incidents,
+        count(*) FILTER (WHERE is_proposed) AS proposals
+    FROM dim_incident
+) i;
+
+-- name: coverage_now
+-- Up to when each source was read for each track, and the last gap with its cause.
+SELECT source, track, max(to_at) FILTER (WHERE NOT is_gap) AS read_to, max(to_at) FILTER (WHERE is_gap) AS gap_to,
+    (array_agg(cause ORDER BY to_at DESC) FILTER (WHERE is_gap AND cause IS NOT NULL))[1]
+        AS gap_cause
+FROM coverage GROUP BY source, track ORDER BY source, track;
+
+-- name: mention
+-- One mention by $id with everything: labels, identity, links with their reasons, decisions.
+WITH it AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id = $id::text
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(it, fct_link, fct_decision) l
+)
+SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d.quote_of, d.thread,
+    l.incident_id, n.title AS incident_title, l.link_state, l.link_p, l.link_by,
+    (SELECT json_agg(json_build_object('incident', w.incident_id, 'title', s.title,
+            'status', s.status, 'state', w.link_state, 'p', w.link_p, 'by', w.link_by,
+            'evidence', w.evidence) ORDER BY w.link_state, w.link_p DESC, w.incident_id)
+        FROM words w LEFT JOIN incident_now s ON s.incident_id = w.incident_id) AS links,
+    (SELECT json_agg(json_build_object('id', c.decision_id, 'verb', c.verb, 'value', c.value,
+            'by', c.decided_by, 'at', to_char(c.decided_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+            ORDER BY c.decided_at DESC, c.decision_id DESC)
+        FROM fct_decision c WHERE c.subject = $id::text) AS decisions
+FROM @mention_now_of(it) m
+JOIN it i ON i.id = m.id
+LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
+LEFT JOIN @best_link_of(words) l ON l.mention_id = m.id
+LEFT JOIN incident_now n ON n.incident_id = l.incident_id;
+
+-- name: mentions_for_incident
+-- What late linking scores for the incident $incident at $incident_version: mentions of $tracks (an
+-- empty list: of all) with event_at in [$from_at, $to_at], and whatever has a link of the machine
+-- made for an older record. Pages by id: $after is the last id of the page before. The labels are
+-- the machine's own, so that the answer is the worker's; link_* is the machine's link, if any.
+WITH picked AS (
+    SELECT id FROM fct_mention
+    WHERE event_at >= $from_at::timestamp AND event_at <= $to_at::timestamp
+        AND (cardinality($tracks::text[]) = 0 OR tracks && $tracks::text[])
+    UNION
+    SELECT mention_id FROM fct_link
+    WHERE incident_id = $incident::text AND incident_version < $incident_version::bigint
+)
+SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
+    m.seen_at, m.tracks, m.hashtags, m.rating, m.model, m.repeat_kind, m.repeat_of, m.repeat_group,
+    m.intent, m.intent_p, m.intent_sure, m.topic, m.topic_p, m.topic_sure, m.severity, m.severity_p,
+    m.severity_sure, m.sentiment, m.sentiment_p, m.sentiment_sure, m.informative, m.informative_p,
+    m.informative_sure, m.noise, m.noise_p, m.noise_sure, m.language, m.language_p, m.language_sure,
+    m.component, m.component_p, m.component_sure, m.place, m.place_p, m.place_sure, m.app_version,
+    m.app_version_p, m.app_version_sure, m.label_evidence, l.state AS link_state, l.p AS link_p,
+    l.made_by AS link_by, l.incident_version AS link_incident_version
+FROM picked
+JOIN fct_mention m ON m.id = picked.id
+LEFT JOIN fct_link l ON l.mention_id = m.id AND l.mention_version = m.version
+    AND l.incident_id = $incident::text
+WHERE NOT m.is_erased AND m.id > coalesce($after::text, '')
+    AND ((m.event_at >= $from_at::timestamp AND m.event_at <= $to_at::timestamp
+            AND (cardinality($tracks::text[]) = 0 OR m.tracks && $tracks::text[]))
+        OR l.incident_version < $incident_version::bigint)
+ORDER BY m.id
+LIMIT (coalesce($limit::bigint, 2000));
+
+-- name: incident_records
+-- The newest record of every incident, from which the book can be made again.
+SELECT incident_id, record FROM dim_incident ORDER BY incident_id;

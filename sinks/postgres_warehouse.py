@@ -1,0 +1,327 @@
+"""The warehouse in a schema of a PostgreSQL database (15 or newer): ``postgres_sql/*.sql``.
+
+Any number of processes share it: they write one after the other (a write holds the one row of the
+table ``state`` until it is committed), readers never wait. Tables, views and named queries are
+those of the DuckDB warehouse. The server needs no settings; the role must own the database or have CREATE
+and TEMPORARY in it. Analysts get a role of their own:
+
+    CREATE ROLE analyst LOGIN PASSWORD '…';
+    GRANT USAGE ON SCHEMA groundswell TO analyst;
+    GRANT SELECT ON groundswell.feedback, groundswell.mention_tracks,
+        groundswell.incident_feedback, groundswell.incidents, groundswell.coverage,
+        groundswell.mentions_hourly, groundswell.removals TO analyst;
+
+Its address may be given as ``reading``: then ``sql`` reaches nothing but these views.
+"""
+
+import hashlib
+import re
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import orjson
+import pyarrow as pa
+from adbc_driver_manager import Error
+
+from pipeline.errors import GiveUp
+from pipeline.model import Removal
+from pipeline.ports import Row, Rows, Table
+from sinks import postgres_statements as statements
+from sinks.keys import Keys
+from sinks.postgres_link import Connection, PostgresLink
+from sinks.postgres_query import answer
+from sinks.postgres_statements import Statement
+from sinks.write import Write
+
+PROGRAM: Final = "groundswell"
+SCHEMA: Final = 1
+#: Tables whose rows come by a temporary table of the same form.
+_STAGED: Final = (
+    "fct_mention",
+    "mention_identity",
+    "fct_link",
+    "dim_incident",
+    "fct_decision",
+    "fct_removal",
+    "fct_coverage",
+)
+#: What held words, names or addresses, and is written anew by an erasure.
+_REWRITTEN: Final = ("fct_mention", "mention_identity", "fct_link")
+#: A writer that waits longer for another, or keeps others waiting longer, is ended by the server.
+_WRITER: Final = (
+    "lock_timeout = '30s'",
+    "statement_timeout = '120s'",
+    "idle_in_transaction_session_timeout = '60s'",
+)
+# Any number: it only has to be the same in all processes that make or renew a schema.
+_MAKING: Final = 4_712_005
+_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+class PostgresUpserts:
+    """``Upserts`` on a connection with an open transaction."""
+
+    def __init__(self, connection: Connection, known: Mapping[str, Statement]) -> None:
+        self._connection = connection
+        self._known = known
+
+    def run(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
+        """Runs one section of ``upserts.sql`` over a batch."""
+        statement = self._known[name]
+        if name in _STAGED:
+            self._connection.ingest(f"new_{name}", batch)
+        else:
+            values |= {column: batch.column(column).to_pylist() for column in batch.column_names}
+        found = self._connection.run(statement.text, statement.bound(values), copy=False)
+        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+
+class PostgresWarehouse:
+    """The port ``Warehouse`` on PostgreSQL.
+
+    ``url``: a libpq address (``postgresql://user:password@host/database`` or ``host=… dbname=…``),
+    ``key`` the 32 bytes for the keyed hashes, the same in every process. ``schema`` is made if it
+    is missing. ``reading`` is the address for ``sql`` if that is another role's. ``setting`` is
+    what the user calls ``url``. Raises TryLater while the server is away, GiveUp for a login
+    refused, a schema of another program or of a newer version, or another key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        key: bytes,
+        schema: str = "groundswell",
+        reading: str | None = None,
+        setting: str = "warehouse",
+    ) -> None:
+        if not _NAME.fullmatch(schema):
+            raise GiveUp(f"{schema!r} cannot be a schema: use small letters, digits and _")
+        self.schema = schema
+        self._keys = Keys(key)
+        self._link = PostgresLink(url, schema, setting)
+        self._analysts = PostgresLink(reading or url, schema, setting)
+        self._upserts = statements.load("upserts")
+        self._queries = statements.load("queries")
+        self._writing = threading.Lock()
+        self._writer: Connection | None = None
+        self._prepare()
+
+    # ---- what is held ---------------------------------------------------------------------------
+
+    def rows(self, query: str, **values: Any) -> list[Row]:
+        """The answer to a query of ``queries.sql``; values not given are NULL.
+
+        Times are aware UTC datetimes, JSON columns are decoded. Raises ValueError for a query or a
+        value that does not exist, TryLater, GiveUp.
+        """
+        asked = self._queries.get(query)
+        if asked is None:
+            raise ValueError(f"no query is named {query}")
+        if unknown := values.keys() - set(asked.values):
+            raise ValueError(f"{query} takes no value named {', '.join(sorted(unknown))}")
+        with self._link.asking() as connection:
+            found = connection.run(asked.text, asked.bound(values), copy=False)
+        columns = [_unpacked(found.field(i), found.column(i)) for i in range(found.num_columns)]
+        return [
+            dict(zip(found.column_names, row, strict=True)) for row in zip(*columns, strict=True)
+        ]
+
+    def sql(self, text: str, limit: int | None = None, seconds: float | None = None) -> Table:
+        """The answer to one SELECT, SHOW or EXPLAIN. Raises Misuse in one clear line, TryLater."""
+        with self._analysts.asking(anew=True) as connection:
+            return answer(connection, text, limit, seconds)
+
+    def revision(self) -> int:
+        """Grows with every write of any process; one row is read."""
+        with self._link.asking() as connection:
+            found = connection.run("SELECT revision FROM state", copy=False)
+        return int(found.column(0)[0].as_py())
+
+    # ---- writing --------------------------------------------------------------------------------
+
+    def write(self, rows: Rows, at: datetime) -> list[str]:
+        """Writes a batch in one transaction; see the port.
+
+        When the connection is lost during the commit nobody knows whether it came about: TryLater
+        is raised, and the same rows written again make the same of both.
+        """
+        with self._writing:
+            connection = self._writer or self._open_writer()
+            self._writer = None
+            try:
+                erased = self._transaction(connection, rows, at)
+            except Error as error:
+                connection.close()
+                raise self._link.translated(error) from error
+            except BaseException:
+                connection.close()
+                raise
+            self._writer = connection
+        return erased
+
+    def _transaction(self, connection: Connection, rows: Rows, at: datetime) -> list[str]:
+        connection.run("BEGIN", copy=False)
+        held = connection.run(self._upserts["lock"].text, copy=False).to_pylist()[0]
+        upserts = PostgresUpserts(connection, self._upserts)
+        write = Write(upserts, self._keys, at, held["arrival"], has_removals=held["has_removals"])
+        write.take(rows)
+        if write.arrival != held["arrival"]:
+            arrived = self._upserts["arrived"]
+            connection.run(arrived.text, arrived.bound({"arrival": write.arrival}), copy=False)
+        connection.run("COMMIT", copy=False)
+        return write.erased
+
+    def _open_writer(self) -> Connection:
+        connection = self._link.open(_WRITER)
+        try:
+            connection.run_all(
+                [
+                    f"CREATE TEMPORARY TABLE new_{name} (LIKE {name}) ON COMMIT DELETE ROWS"
+                    for name in _STAGED
+                ]
+            )
+        except Error as error:
+            connection.close()
+            raise self._link.translated(error) from error
+        return connection
+
+    def snapshot(self) -> None:
+        """Nothing to do: other processes read the server itself."""
+
+    def erase(self, removals: Sequence[Removal], at: datetime) -> Row:
+        """Erases and writes the tables anew, so that the server's files hold the bytes no more.
+
+        The receipt says what and when, without ids, names or words. The server's write-ahead log
+        holds old bytes until it is reused, and its backups as long as they are kept: those are its
+        administrator's, and the receipt says so.
+        """
+        ids = self.write(Rows(removals=removals), at)
+        self.rewrite()
+        return {
+            "mentions": len(ids),
+            "requests": len(removals),
+            "kinds": sorted({removal.kind for removal in removals}),
+            "at": at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+            "rewritten": [f"{self.schema}.{name}" for name in _REWRITTEN],
+            "not_rewritten": ["write-ahead log and backups of the server"],
+        }
+
+    def rewrite(self) -> None:
+        """Writes the tables that hold words and names anew. Readers and writers wait meanwhile."""
+        connection = self._link.open()
+        try:
+            connection.run_all([f"VACUUM (FULL, ANALYZE) {name}" for name in _REWRITTEN])
+        except Error as error:
+            raise self._link.translated(error) from error
+        finally:
+            connection.close()
+
+    def close(self) -> None:
+        """Closes the connections. May be called twice."""
+        with self._writing:
+            if self._writer is not None:
+                self._writer.close()
+                self._writer = None
+        self._link.close()
+        self._analysts.close()
+
+    # ---- opening --------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        """Makes what is missing, one process at a time, and tells whether the schema is ours."""
+        connection = self._link.open(_WRITER)
+        try:
+            connection.run_all(["BEGIN", f"SELECT pg_advisory_xact_lock({_MAKING})"])
+            meta = self._meta(connection)
+            if meta is None:
+                meta = self._make(connection)
+            self._check(meta)
+            self._renew_views(connection, meta)
+            connection.run("COMMIT", copy=False)
+        except Error as error:
+            raise self._link.translated(error) from error
+        finally:
+            connection.close()
+
+    def _meta(self, connection: Connection) -> dict[str, str] | None:
+        """What the schema says of itself, None if it is missing or empty."""
+        found = connection.run(
+            "SELECT count(*), count(*) FILTER (WHERE relname = 'meta') FROM pg_class c "
+            "JOIN pg_namespace n ON n.oid = c.relnamespace "
+            "WHERE nspname = $1::text AND relkind IN ('r', 'v', 'm', 'p')",
+            [self.schema],
+            copy=False,
+        )
+        tables, metas = (found.column(i)[0].as_py() for i in (0, 1))
+        if not tables:
+            return None
+        if not metas:
+            raise self._foreign()
+        try:
+            rows = connection.run("SELECT key, value FROM meta", copy=False).to_pylist()
+        except Error as error:
+            if error.sqlstate == "42703":  # another program's table of that name
+                raise self._foreign() from error
+            raise
+        return {row["key"]: row["value"] for row in rows}
+
+    def _make(self, connection: Connection) -> dict[str, str]:
+        here = connection.run(
+            "SELECT 1 FROM pg_namespace WHERE nspname = $1::text", [self.schema], copy=False
+        )
+        if not here.num_rows:  # IF NOT EXISTS would want the right to make it all the same
+            connection.run(f"CREATE SCHEMA {self.schema}", copy=False)
+        connection.run_all([each.text for each in statements.load("schema").values()])
+        meta = {"program": PROGRAM, "schema": str(SCHEMA), "key_check": self._keys.mention("")}
+        for key, value in meta.items():
+            self._set_meta(connection, key, value)
+        return meta
+
+    def _check(self, meta: Mapping[str, str]) -> None:
+        if meta.get("program") != PROGRAM or not meta.get("schema", "").isdigit():
+            raise self._foreign()
+        if int(meta["schema"]) > SCHEMA:
+            raise GiveUp(
+                f"the schema {self.schema} was made by a newer version of this program "
+                f"(schema {meta['schema']}, this one knows {SCHEMA}); install the newer version"
+            )
+        if meta.get("key_check") != self._keys.mention(""):
+            raise GiveUp(
+                f"the key does not belong to the warehouse in the schema {self.schema}: "
+                "every process needs the key it was made with"
+            )
+
+    def _renew_views(self, connection: Connection, meta: Mapping[str, str]) -> None:
+        views = [view.text for view in statements.load("views").values()]
+        digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
+        if meta.get("views") == digest:
+            return
+        # Replaced, not dropped: rights that were granted on them stay.
+        connection.run_all([view.replace("CREATE", "CREATE OR REPLACE", 1) for view in views])
+        self._set_meta(connection, "views", digest)
+
+    def _foreign(self) -> GiveUp:
+        return GiveUp(f"the schema {self.schema} belongs to another program; name another schema")
+
+    @staticmethod
+    def _set_meta(connection: Connection, key: str, value: str) -> None:
+        connection.run(
+            "INSERT INTO meta VALUES ($1::text, $2::text) "
+            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            [key, value],
+            copy=False,
+        )
+
+
+def _unpacked(field: pa.Field, column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column: JSON decoded, times with their zone."""
+    kind = (field.metadata or {}).get(b"POSTGRESQL:type", b"")
+    values: list[Any] = column.to_pylist()
+    if kind == b"json":
+        return [None if value is None else orjson.loads(value) for value in values]
+    if kind == b"timestamp":
+        return [None if value is None else value.replace(tzinfo=UTC) for value in values]
+    return values

@@ -1,0 +1,159 @@
+"""One write to the warehouse, inside one transaction: the same for every database.
+
+The order of the steps is free of meaning for the result; it is chosen so that no row is changed
+twice in a transaction: first what removals make of rows that are there, then what is new.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from pipeline.model import Feedback, LateLink, Removal
+from pipeline.ports import Rows
+from sinks import batches
+from sinks.keys import Keys
+from sinks.removals import Request, Requests, requests
+
+_SUBJECT = pa.schema([("subject", pa.string())])
+_NAMED = pa.schema([("subject", pa.string()), ("id", pa.string())])
+_KEY = pa.schema([("key", pa.string())])
+_ID = pa.schema([("id", pa.string())])
+_HIDDEN = pa.schema([("id", pa.string()), ("is_hidden", pa.bool_())])
+_ERASED = pa.schema([("id", pa.string()), ("author_key", pa.string())])
+
+
+class Upserts(Protocol):
+    """Runs our named statements (``upserts.sql``) in the transaction of this write."""
+
+    def run(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
+        """Runs one over a batch of at least one row; the rows that it answers, if it asks."""
+        ...
+
+
+class Write:
+    """Takes one batch in; afterwards ``erased`` holds the ids of its mentions that are erased.
+
+    ``arrival`` is the last number given to a row, before and after. ``has_removals`` False: the
+    warehouse has never heard of a removal.
+    """
+
+    def __init__(
+        self, upserts: Upserts, keys: Keys, at: datetime, arrival: int, *, has_removals: bool
+    ) -> None:
+        self._upserts = upserts
+        self._keys = keys
+        self._at = batches.naive(at)
+        self.arrival = arrival
+        self.has_removals = has_removals
+        self.erased: list[str] = []
+
+    def take(self, rows: Rows) -> None:
+        """Writes everything in the batch."""
+        if rows.removals:
+            self._removals(rows.removals)
+        if rows.feedback:
+            self._feedback(batches.newest_feedback(rows.feedback))
+        if rows.links or rows.feedback:
+            self._links([*batches.late_links(rows.feedback), *rows.links])
+        if rows.incidents:
+            self._upsert("dim_incident", batches.incident_table(rows.incidents, self._at))
+        if rows.decisions:
+            self._upsert("fct_decision", batches.decision_table(rows.decisions, self._at))
+        if rows.coverage:
+            self._upsert("fct_coverage", batches.coverage_table(rows.coverage))
+        self.erased = list(dict.fromkeys(self.erased))
+
+    def _upsert(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
+        return self._upserts.run(name, batch, **values) if batch.num_rows else []
+
+    # ---- removals -------------------------------------------------------------------------------
+
+    def _removals(self, removals: Sequence[Removal]) -> None:
+        asked = requests(removals, self._keys)
+        rows = [(r.subject, r.scope, r.kind, batches.naive(r.at), self._at, None) for r in asked]
+        self._upsert("fct_removal", batches.table(batches.REMOVAL, rows))
+        self.has_removals = True
+        found = self._mentions_of(removals)
+        state = self._requests((m[0], m[1]) for m in found)
+        hidden: list[tuple[str, bool]] = []
+        erased: list[tuple[str, str | None]] = []
+        for mention_id, author_key, event_at, was_hidden, was_erased in found:
+            now = state.state(mention_id, author_key, event_at)
+            if now.is_erased and (not was_erased or now.author_key != author_key):
+                erased.append((mention_id, now.author_key))
+            if now.is_erased or was_erased:
+                self.erased.append(mention_id)
+            elif now.is_hidden != was_hidden:
+                hidden.append((mention_id, now.is_hidden))
+        self._upsert("show_or_hide", batches.table(_HIDDEN, hidden), at=self._at)
+        self._upsert("erase_mentions", batches.table(_ERASED, erased), at=self._at)
+        self._forget_around([mention_id for mention_id, _ in erased])
+        self._name([m[0] for m in found])
+
+    def _mentions_of(self, removals: Sequence[Removal]) -> list[tuple[Any, ...]]:
+        """Rows (id, author_key, event_at, is_hidden, is_erased) that removals may be about."""
+        keys: set[str] = set()
+        for removal in removals:
+            if removal.scope != "author":
+                keys.add(removal.removal)
+            if removal.scope != "mention":
+                author_key = self._keys.author(removal.removal)
+                # An erased author's posts stand under the token, so that a repetition finds them.
+                keys |= {author_key, self._keys.token(author_key)}
+        return self._upsert("mentions_removed", batches.table(_KEY, [(key,) for key in keys]))
+
+    def _requests(self, mentions: Iterable[tuple[str, str | None]]) -> Requests:
+        """All requests about these mentions (id, author_key) and their authors."""
+        if not self.has_removals:
+            return Requests((), self._keys)
+        subjects: set[str] = set()
+        for mention_id, author_key in mentions:
+            subjects.add(self._keys.mention(mention_id))
+            if author_key is not None:
+                subjects.add(author_key)
+        batch = batches.table(_SUBJECT, [(subject,) for subject in subjects])
+        return Requests((Request(*row) for row in self._upsert("removals_of", batch)), self._keys)
+
+    def _forget_around(self, ids: Sequence[str]) -> None:
+        """Takes what leads to the author or quotes the text from the tables around the mention."""
+        batch = batches.table(_ID, [(mention_id,) for mention_id in ids])
+        self._upsert("erase_identity", batch)
+        self._upsert("erase_evidence", batch)
+
+    def _name(self, ids: Sequence[str]) -> None:
+        named = [(self._keys.mention(mention_id), mention_id) for mention_id in ids]
+        self._upsert("name_removals", batches.table(_NAMED, named))
+
+    # ---- mentions and links ---------------------------------------------------------------------
+
+    def _feedback(self, words: Sequence[Feedback]) -> None:
+        authors = [batches.author_key_of(word.mention, self._keys) for word in words]
+        asked = self._requests(
+            (word.mention.id, author) for word, author in zip(words, authors, strict=True)
+        )
+        rows, identities, erased = [], [], []
+        for word, author in zip(words, authors, strict=True):
+            m = word.mention
+            state = asked.state(m.id, author, batches.naive(m.event_at))
+            self.arrival += 1
+            rows.append(batches.mention_row(word, state, self._at, self.arrival))
+            if state.is_erased:
+                erased.append(m.id)
+            else:
+                identities.append(batches.identity_row(m))
+        self._upsert("fct_mention", batches.table(batches.MENTION, rows))
+        self._upsert("mention_identity", batches.table(batches.IDENTITY, identities))
+        if erased:
+            self._forget_around(erased)
+            self.erased += erased
+        if asked:
+            self._name([word.mention.id for word in words])
+
+    def _links(self, words: Sequence[LateLink]) -> None:
+        erased = set(self.erased)
+        if self.has_removals and words:
+            batch = batches.table(_ID, [(mention_id,) for mention_id in {w.mention for w in words}])
+            erased |= {row[0] for row in self._upsert("erased_among", batch)}
+        self._upsert("fct_link", batches.link_table(words, erased, self._at))
