@@ -1,0 +1,122 @@
+"""Asking a status page over HTTP: for what changed, within limits, one clear line on trouble."""
+
+import threading
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from collectors.incidents import statuspage_answers as answers
+from collectors.times import instant
+from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.model import load, to_ms
+
+if TYPE_CHECKING:
+    import httpx
+
+#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
+PATIENCE = 4.0
+#: A page with 500 components and 50 incidents has about a megabyte.
+MOST_BYTES = 32 * 1_048_576
+#: A page that asks for a longer pause is asked again after so many seconds all the same.
+LONGEST_PAUSE = 900.0
+
+_ASK = "is it the address of a status page?"
+
+
+def client(source: str) -> "httpx.Client":
+    """A client for one source. Raises GiveUp when the package is not installed."""
+    try:
+        import httpx
+    except ModuleNotFoundError as error:
+        install = "pip install 'groundswell[statuspage]'"
+        raise GiveUp(f"{source}: wants the package httpx: {install}") from error
+    return httpx.Client(
+        timeout=PATIENCE,
+        follow_redirects=True,
+        max_redirects=5,
+        headers={"user-agent": "groundswell", "accept": "application/json"},
+    )
+
+
+class Documents:
+    """The documents of one page, as far as they were read in this session."""
+
+    def __init__(self, source: str, client: "httpx.Client", base: str) -> None:
+        self._source = source
+        self._client = client
+        self._base = base
+        self._host = urlsplit(base).netloc
+        self._validators: dict[str, dict[str, str]] = {}
+        self._updated: dict[str, int] = {}
+        self._missing: set[str] = set()
+
+    def changed(self, path: str, stop: threading.Event) -> dict[str, Any] | None:
+        """The document, or None: unchanged, older than it was, not there, or told to stop.
+
+        Raises TryLater.
+        """
+        import httpx
+
+        headers = self._validators.get(path, {})
+        try:
+            with self._client.stream("GET", self._base + path, headers=headers) as answer:
+                if answer.status_code == httpx.codes.NOT_MODIFIED:
+                    return None
+                if answer.status_code == httpx.codes.NOT_FOUND:
+                    self._missing.add(path)
+                    return None
+                self._refuse(answer)
+                body = self._body(answer, stop)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            told = " ".join(str(error).split())[:200] or type(error).__name__
+            raise TryLater(f"{self._source}: cannot reach {self._host} ({told})") from error
+        if body is None:
+            return None
+        document = self._document(path, body)
+        self._missing.discard(path)
+        asked = {"if-none-match": "etag", "if-modified-since": "last-modified"}
+        told_by = answer.headers
+        self._validators[path] = {h: told_by[k] for h, k in asked.items() if k in told_by}
+        return document
+
+    def require(self, paths: tuple[str, ...]) -> None:
+        """Raises TryLater when none of the documents is there."""
+        if self._missing.issuperset(paths):
+            raise TryLater(f"{self._source}: {self._host} has no {' and no '.join(paths)}: {_ASK}")
+
+    def is_missing(self, path: str) -> bool:
+        """Whether the page answered that it has no such document."""
+        return path in self._missing
+
+    def _refuse(self, answer: "httpx.Response") -> None:
+        if answer.is_success:
+            return
+        pause = answer.headers.get("retry-after", "")
+        after = min(float(pause), LONGEST_PAUSE) if pause.isascii() and pause.isdecimal() else None
+        raise TryLater(f"{self._source}: {self._host} answers {answer.status_code}", after)
+
+    def _body(self, answer: "httpx.Response", stop: threading.Event) -> bytes | None:
+        parts, size = [], 0
+        for part in answer.iter_bytes():
+            size += len(part)
+            if size > MOST_BYTES:
+                raise TryLater(f"{self._source}: {self._host} answers too much: {_ASK}")
+            if stop.is_set():
+                return None
+            parts.append(part)
+        return b"".join(parts)
+
+    def _document(self, path: str, body: bytes) -> dict[str, Any] | None:
+        try:
+            document: dict[str, Any] = load(body)
+            page = answers.page(document)
+        except SetAside as reason:
+            what = "a web page" if body.lstrip()[:1] == b"<" else "something else"
+            raise TryLater(
+                f"{self._source}: {self._host} answers {what} instead of JSON: {_ASK}"
+            ) from reason
+        at = instant(page.get("updated_at")) if isinstance(page.get("updated_at"), str) else None
+        updated = 0 if at is None else to_ms(at)
+        if updated < self._updated.get(path, 0):
+            return None
+        self._updated[path] = updated
+        return document
