@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from config.settings import Section, Settings, SourceSettings
 from pipeline.errors import Misuse
 from pipeline.model import explain
 from pipeline.ports import Clock, Collector
+from pipeline.tracks import Track
 
 
 class RecordedSettings(Section):
@@ -31,28 +32,52 @@ class Kind:
     name: str
     kind: Literal["social", "incident"]
     place: str  # module:Class
-    settings: type[Section]
+    settings: type[BaseModel] | str  # the class, or module:Class beside the source
     needs: tuple[str, ...] = ()
+    listens: bool = False  # it hears everybody and is told for whom to listen
 
-    def open(self, given: SourceSettings, position: int, clock: Clock) -> Collector:
+    def open(
+        self, given: SourceSettings, position: int, clock: Clock, tracks: Sequence[Track] = ()
+    ) -> Collector:
         """The source for one table of the settings. Raises Misuse naming what is wrong with it."""
         table = "source" if self.kind == "social" else "incidents"
+        settings = _found(self.settings) if isinstance(self.settings, str) else self.settings
         try:
-            own = self.settings.model_validate(given.own)
+            own: BaseModel = settings.model_validate(given.own)
         except ValidationError as error:
             raise Misuse(
                 f"[[{table}]] number {position}, type {self.name}: {explain(error)}"
             ) from error
-        module, _, name = self.place.partition(":")
-        build: Any = getattr(importlib.import_module(module), name)
         values = own.model_dump()
         values["name"] = values.get("name") or f"{self.name}-{table}-{position}"
-        collector: Collector = build(clock=clock, **values)
+        if self.listens:
+            values["tracks"] = tracks
+        collector: Collector = _found(self.place)(clock=clock, **values)
         return collector
 
 
+def _found(place: str) -> Any:
+    """The class at ``module:Class``, imported only now: each platform brings its own packages."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
 KINDS = (
+    Kind(
+        "bluesky",
+        "social",
+        "collectors.bluesky:Bluesky",
+        "collectors.bluesky:BlueskySettings",
+        listens=True,
+    ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
+    Kind(
+        "statuspage",
+        "incident",
+        "collectors.incidents.statuspage:Statuspage",
+        "collectors.incidents.statuspage:StatuspageSettings",
+        ("url",),
+    ),
     Kind(
         "recorded",
         "incident",
@@ -68,7 +93,7 @@ def open_all(known: Settings, clock: Clock) -> list[Collector]:
     opened = []
     for kind, tables in (("social", known.source), ("incident", known.incidents)):
         for position, given in enumerate(tables, 1):
-            opened.append(find(kind, given.type).open(given, position, clock))
+            opened.append(find(kind, given.type).open(given, position, clock, known.track))
     names = [source.name for source in opened]
     if twice := {name for name in names if names.count(name) > 1}:
         raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")

@@ -71,6 +71,7 @@ class Up:
         self._warehouse: Warehouse | None = None
         self._broker: LocalBroker | None = None
         self._feeds: dict[str, Intake] = {}
+        self._troubles: dict[str, str] = {}
 
     def start(self) -> str:
         """Binds the port and begins to load; returns the page's address."""
@@ -107,17 +108,26 @@ class Up:
     # ---- what the page and the commands ask for ------------------------------------------------
 
     def status(self) -> dict[str, Any]:
-        """What runs and since when, for the page."""
+        """What runs and since when, for the page, and in ``notice`` what is in trouble."""
         state = "running" if self._warehouse is not None else "starting"
+        troubles = dict(self._troubles)
         sources = [
-            {"name": name, "state": "ended" if feed.done else "listening"}
+            {"name": name, "state": self._state_of(name, feed), "trouble": troubles.get(name)}
             for name, feed in self._feeds.items()
         ]
-        return {
+        told: dict[str, Any] = {
             "state": "stopping" if self.stop.is_set() else state,
             "since": self._since.isoformat(),
             "sources": sources,
         }
+        if troubles:
+            told["notice"] = f"{'; '.join(troubles.values())}. Trying again."
+        return told
+
+    def _state_of(self, name: str, feed: "Intake") -> str:
+        if feed.done:
+            return "ended"
+        return "waiting" if name in self._troubles else "listening"
 
     def decide(self, decision: Decision) -> None:
         """Puts a person's decision on its topic. Raises TryLater while everything still loads."""
@@ -183,9 +193,15 @@ class Up:
     def _run(self, name: str, role: Role) -> None:
         from pipeline.roles import run
 
+        def tell(trouble: str | None) -> None:
+            if trouble is None:
+                self._troubles.pop(name, None)
+            else:
+                self._troubles[name] = trouble
+
         def work() -> None:
             try:
-                run(role, self.stop, self._clock)
+                run(role, self.stop, self._clock, tell)
             finally:
                 role.close()
 

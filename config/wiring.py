@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 from collectors.incidents.recorded import RecordedIncidents
+from collectors.incidents.statuspage import Statuspage
 from config.settings import Settings
 from pipeline.clock import SystemClock
 from pipeline.enrich import Enricher
@@ -107,7 +108,7 @@ def feeds(
             matcher,
             clock,
             mask=known.privacy.mask,
-            topic=INCIDENTS if isinstance(source, RecordedIncidents) else MENTIONS,
+            topic=INCIDENTS if isinstance(source, RecordedIncidents | Statuspage) else MENTIONS,
         )
         for source in sources
     }

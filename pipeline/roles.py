@@ -4,6 +4,7 @@ import logging
 import random
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType
 from typing import Protocol
 
@@ -34,10 +35,16 @@ class Role(Protocol):
         ...
 
 
-def run(role: Role, stop: threading.Event, clock: Clock) -> None:
+def run(
+    role: Role,
+    stop: threading.Event,
+    clock: Clock,
+    tell: Callable[[str | None], None] = lambda _trouble: None,
+) -> None:
     """Takes turns until ``stop`` is set or the role is ``done``, then closes it.
 
-    TryLater: a pause, longer each time in a row, and again. GiveUp and bugs propagate.
+    TryLater: a pause, longer each time in a row, and again; ``tell`` hears of the trouble, and None
+    when a turn went well again. GiveUp and bugs propagate.
     """
     failures = 0
     try:
@@ -49,8 +56,11 @@ def run(role: Role, stop: threading.Event, clock: Clock) -> None:
                 seconds = pause(failures, error.after)
                 name = type(role).__name__.lower()
                 log.warning("%s: %s; again in %.1f s", name, error, seconds)
+                tell(str(error))
                 clock.wait(seconds, stop)
             else:
+                if failures:
+                    tell(None)
                 failures = 0
     finally:
         role.close()

@@ -29,6 +29,16 @@ def register(commands: Commands) -> None:
     )
     up.add_argument("--port", type=int, metavar="N", help="the page's port; 0 takes a free one")
     up.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
+    up.add_argument(
+        "--watch",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="listen for this name on Bluesky, without an account; may be given again",
+    )
+    up.add_argument(
+        "--status", metavar="URL", help="follow this public status page (Statuspage's shape)"
+    )
     up.set_defaults(run=run_up)
 
     demo = commands.add_parser(
@@ -47,16 +57,18 @@ def register(commands: Commands) -> None:
 
 def run_up(options: argparse.Namespace) -> int:
     """Runs everything until stopped."""
-    from config import sources
+    from config import listening, sources
     from pipeline.clock import SystemClock
 
     known = _with(settings.load(options.config), options.port, options.warehouse)
+    known = listening.to(known, options.watch, options.status)
     clock = SystemClock()
     opened = sources.open_all(known, clock)  # wrong settings show before anything is started
     if not opened:
         print(
             "groundswell: no source is configured; the page shows what the warehouse holds. "
-            "`groundswell init` writes a groundswell.toml to begin with.",
+            "`groundswell up --watch NAME` listens for a name, `groundswell init` writes a "
+            "groundswell.toml to begin with.",
             file=sys.stderr,
         )
     return _run(known, lambda: opened, clock)
