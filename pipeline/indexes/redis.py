@@ -1,0 +1,187 @@
+"""The index of repeats that several workers share, in Valkey or Redis (6.2 or newer).
+
+``claims.lua`` does in the server what the memory index does in a worker, with the same answers;
+here a batch is packed for it and its answers are unpacked. A claim lives 72 h and the allowed lateness
+by the time of the stream; what it took is given back when its age (96 h of stream time) is past, so
+after 96 to 192 h. About 500 bytes a post once there are a few 100,000 (``bench.redis`` measures),
+up to 1.5 million posts an age; beyond that, raise the server's ``hash-max-listpack-entries``.
+
+Emptied, restarted or short of memory, the server loses claims: posts are then the first of their
+group again. Set ``maxmemory-policy noeviction``: a full server then says so, and we wait.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from importlib.resources import files
+from typing import Any, Final
+
+import numpy as np
+import redis
+import xxhash
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from pipeline.errors import GiveUp, GroundswellError, TryLater
+from pipeline.indexes.memory import ALIKE, LATENESS, WINDOW
+from pipeline.ports import Claim, Fingerprints
+
+#: Posts of one call: the server does nothing else meanwhile, some 0.2 s.
+AT_ONCE: Final = 2_000
+#: Seconds to reach the server, and to wait for an answer while others' calls run.
+_CONNECT, _ANSWER = 5.0, 30.0
+# Ids, exact keys and bands share their hashes in the server: these keep them apart.
+_OF_IDS, _OF_EXACT, _OF_BANDS = (
+    np.uint64(0x6A09E667F3BCC908),
+    np.uint64(0xBB67AE8584CAA73B),
+    np.uint64(0x3C6EF372FE94F82B),
+)
+#: Stands for the number of agreeing sketch values where an exact key was the same.
+_COPY: Final = 255
+
+
+class RedisRepeatIndex:
+    """``RepeatIndex`` in a server at ``url`` (``redis://:password@host:port/0``, ``rediss://…``).
+
+    All keys start with ``prefix``; indexes of one prefix are one index, whoever uses them. Nothing
+    is connected before the first claim. ``setting`` is what the user calls ``url``. Raises GiveUp
+    for what is no address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "groundswell:repeats",
+        window: timedelta = WINDOW,
+        lateness: timedelta = LATENESS,
+        alike: float = ALIKE,
+        setting: str = "index",
+    ) -> None:
+        self.prefix = prefix
+        self._setting = setting
+        self._start = f"{{{prefix}}}:"
+        self._window = _ms(window)
+        self._life = _ms(window) + _ms(lateness)
+        self._alike = alike
+        try:
+            self._client = redis.Redis.from_url(
+                url,
+                socket_connect_timeout=_CONNECT,
+                socket_timeout=_ANSWER,
+                # A connection that the server closed while idle; a claim made twice is one claim.
+                retry=Retry(NoBackoff(), 1),
+            )
+        except ValueError as error:
+            raise GiveUp(f"{setting} is no address of a Redis or Valkey server") from error
+        script = (files("pipeline.indexes") / "claims.lua").read_text(encoding="utf-8")
+        # Sends the script's digest; the script itself only to a server that does not know it.
+        self._script = self._client.register_script(script)
+
+    def claim(self, batch: Fingerprints) -> list[Claim]:
+        """See the port. Raises TryLater while the server is away, GiveUp if it refuses us."""
+        return self._take(batch, None)
+
+    def restore(self, batch: Fingerprints, groups: Sequence[str]) -> None:
+        """See the port. Claims that the server still has stay as they are."""
+        self._take(batch, groups)
+
+    def close(self) -> None:
+        """Closes the connection. The claims stay in the server."""
+        self._client.close()
+
+    def _take(self, batch: Fingerprints, groups: Sequence[str] | None) -> list[Claim]:
+        claims: list[Claim] = []
+        for first in range(0, len(batch.ids), AT_ONCE):
+            part = slice(first, first + AT_ONCE)
+            arguments = self._packed(batch, part, None if groups is None else groups[part])
+            try:
+                answers = self._script(keys=[self._start], args=arguments)
+            except redis.RedisError as error:
+                raise self._translated(error) from error
+            claims += _claims(answers, batch.sketch.shape[1])
+        return claims
+
+    def _packed(
+        self, batch: Fingerprints, part: slice, groups: Sequence[str] | None
+    ) -> list[bytes | str]:
+        """The arguments of the script for a part of a batch."""
+        ids = batch.ids[part]
+        hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in ids], np.uint64)
+        bands = batch.bands[part] * batch.comparable[part, None]
+        keys = np.hstack(
+            (
+                (hashes ^ _OF_IDS)[:, None],
+                np.where(batch.exact[part] == 0, 0, batch.exact[part] ^ _OF_EXACT),
+                np.where(bands == 0, 0, bands ^ _OF_BANDS),
+            )
+        )
+        width = batch.sketch.shape[1]
+        head: dict[str, float | bool] = {
+            "window": self._window,
+            "life": self._life,
+            "age": self._life,
+            "exact": batch.exact.shape[1],
+            "bands": bands.shape[1],
+            "sketch": width,
+            "enough": max(1.0, self._alike * width),
+            "restore": groups is not None,
+        }
+        return [
+            _message_pack(head),
+            batch.at[part].astype(">f8").tobytes(),
+            keys.astype(">u8").tobytes(),
+            batch.author[part].astype(">u8").tobytes(),
+            batch.sketch[part].tobytes(),
+            *ids,
+            *(groups or ()),
+        ]
+
+    def _translated(self, error: redis.RedisError) -> GroundswellError:
+        refused = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
+        if isinstance(error, refused):
+            return GiveUp(f"the server of repeats refuses the login in {self._setting}")
+        later = (
+            redis.ConnectionError,
+            redis.TimeoutError,
+            redis.ReadOnlyError,
+            redis.exceptions.OutOfMemoryError,
+            redis.exceptions.TryAgainError,
+        )
+        text = str(error)
+        if isinstance(error, later) or text.startswith(("OOM", "BUSY", "MASTERDOWN", "MISCONF")):
+            return TryLater("the server of repeats is away, full or busy")
+        # Its own text may quote arguments.
+        return GiveUp(
+            f"the server at the address in {self._setting} cannot keep repeats "
+            f"({text.partition(' ')[0][:40]}): it must be Valkey or Redis from 6.2 on, no cluster"
+        )
+
+
+def _claims(answers: Sequence[Any], width: int) -> Iterator[Claim]:
+    """The answers of the script, four items a post."""
+    for group, owner, agreed, echo in zip(*(answers[i::4] for i in range(4)), strict=True):
+        is_copy = agreed == _COPY
+        yield Claim(
+            group.decode(),
+            None if owner is None else owner.decode(),
+            is_copy,
+            1.0 if is_copy else agreed / width,
+            bool(echo),
+        )
+
+
+def _message_pack(head: dict[str, float | bool]) -> bytes:
+    """A small map of numbers and flags as MessagePack, which the server reads exactly."""
+    parts = [bytes((0x80 | len(head),))]
+    for name, value in head.items():
+        parts.append(bytes((0xA0 | len(name),)) + name.encode())
+        if isinstance(value, bool):
+            parts.append(b"\xc3" if value else b"\xc2")
+        else:
+            parts.append(b"\xcb" + struct.pack(">d", value))
+    return b"".join(parts)
+
+
+def _ms(span: timedelta) -> int:
+    return round(span.total_seconds() * 1000)
