@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage. Standard output is data, standard e
 """
 
 import argparse
-import gc
 import importlib
 import logging
 import os
@@ -13,6 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from config import memory
 from pipeline.errors import GroundswellError, Misuse
 
 DESCRIPTION = """\
@@ -63,9 +63,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; returns the exit code."""
     options = parser().parse_args(arguments)
-    # A batch is some hundred thousand objects that live for a moment and hold no cycles: looking
-    # through them a thousand times a second costs a third of the time and finds nothing.
-    gc.set_threshold(100_000, 20, 20)
+    memory.calm()
     _log(options.verbose)
     try:
         code: int = options.run(options)

@@ -3,6 +3,7 @@
 import threading
 import time
 
+from config import memory
 from pipeline.brokers.local import LocalBroker
 from pipeline.ports import Clock, Warehouse
 
@@ -34,6 +35,7 @@ class Housekeeping:
         # The first snapshot comes soon, so that `query` has an answer from the beginning.
         if self._stop.wait(self._every if self._snapped >= 0 else min(2.0, self._every)):
             return 0
+        memory.give_back()
         done = 0
         if (revision := self._warehouse.revision()) != self._snapped:
             self._warehouse.snapshot()

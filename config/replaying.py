@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collectors.incidents.recorded import RecordedIncidents
 from collectors.recorded import Recorded
-from config import wiring
+from config import memory, wiring
 from config.settings import Settings, broker_beside
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock, SystemClock
@@ -25,6 +25,8 @@ from pipeline.tracks import Matcher
 #: Posts between two looks of store and watch. Large batches suit the warehouse: 5,000 rows cost
 #: half of what they cost by the thousand; more than that only takes memory.
 BATCH = 2_000
+#: A replay writes and hardly reads: what the warehouse caches beyond this makes it no faster.
+CACHE = "64MB"
 
 
 def replay(
@@ -43,7 +45,7 @@ def replay(
     models = wiring.labeller(known, model)
     with (
         tempfile.TemporaryDirectory(prefix="groundswell-") as scratch,
-        closing(wiring.warehouse(warehouse)) as store,
+        closing(wiring.warehouse(warehouse, CACHE)) as store,
         closing(LocalBroker(Path(scratch) / "replay.broker", clock, temporary=True)) as broker,
     ):
         parts = wiring.Pipeline(
@@ -65,9 +67,12 @@ def replay(
             keep_unmatched=True,
             batch=BATCH,
         )
-        run = Run(
-            feed, parts.worker, parts.store, parts.watch, clock, after_round=broker.discard_consumed
-        )
+
+        def tidy() -> None:
+            broker.discard_consumed()
+            memory.give_back()
+
+        run = Run(feed, parts.worker, parts.store, parts.watch, clock, after_round=tidy)
         with _progress() as bar:
             task = bar.add_task("replay", total=len(posts))
             seconds = run(lambda: bar.update(task, completed=merged.read))

@@ -12,7 +12,7 @@ T = TypeVar("T", bound=np.generic)
 
 _FIRST: Final = 1_024
 # Small steps: what is reserved but unused counts as memory too.
-_GROWTH: Final = 1.25
+_GROWTH: Final = 1.12
 
 
 class Column(Generic[T]):

@@ -1,7 +1,7 @@
 """A hash table from 64-bit keys to numbers, for whole batches of keys at once.
 
 One numpy array in buckets of eight entries; what a bucket can't hold goes to the next. An entry
-takes 8 bytes (32 bits of the key, the number + 1), the table is between 60 % and 75 % full. Whole
+takes 8 bytes (32 bits of the key, the number + 1), the table is between 75 % and 85 % full. Whole
 buckets are compared at once, so that a batch needs few rounds. A Python dict of the same would
 take ten times the memory and one call a key.
 """
@@ -17,8 +17,8 @@ Keys: TypeAlias = NDArray[np.uint64]
 Numbers: TypeAlias = NDArray[np.int64]
 
 _BUCKET: Final = 8
-_FULLEST: Final = 0.75
-_GROWTH: Final = 1.25
+_FULLEST: Final = 0.85
+_GROWTH: Final = 1.12
 _SMALLEST: Final = 512  # buckets
 _LOW: Final = np.uint64(0xFFFFFFFF)
 _HALF: Final = np.uint64(32)
