@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 FIRST_TIME_US = 10**15
 #: The event that a cursor names comes again unless it was missed; instances differ by seconds.
 TOLERANCE_US = 10_000_000
-#: How much newly read time is worth a word of coverage.
+#: How much newly read time is worth a word of coverage; the first word comes at once.
 COVERAGE_US = 60_000_000
 LOOK_BACK_EXCEEDED = "look-back exceeded"
 
@@ -58,7 +58,7 @@ class Ledger:
     def __init__(self, source: str, start: Position) -> None:
         self.position = start
         self._source = source
-        self._told = start.read
+        self._told: int | None = None  # what earlier connections told is not known here
         self._is_resumed = start.since is not None
 
     def advance(self, time_us: int) -> Iterator[Coverage]:
@@ -67,27 +67,27 @@ class Ledger:
         if self._is_resumed and time_us > before.read + TOLERANCE_US:
             # What was read up to the gap, then the gap; a new interval begins with the event.
             yield from self.close()
-            yield Coverage(
+            gap = Coverage(
                 source=self._source,
                 from_at=from_us(before.read),
                 to_at=from_us(time_us),
                 is_gap=True,
                 cause=LOOK_BACK_EXCEEDED,
             )
-            before, self._told = Position(time_us, time_us), time_us
+            # Moved on first: whoever resumes after this word is not told of the gap again.
+            before = self.position = Position(time_us, time_us)
+            self._told = None
+            yield gap
         self._is_resumed = False
         if before.since is None:
-            before, self._told = Position(time_us, time_us), time_us
+            before = Position(time_us, time_us)
         self.position = Position(max(before.read, time_us), before.since)
-        if self.position.read - self._told >= COVERAGE_US:
+        if self._told is None or self.position.read - self._told >= COVERAGE_US:
             yield from self.close()
 
     def close(self) -> Iterator[Coverage]:
-        """What was read so far, as far as an event tells."""
-        if self.position.since is not None and self.position.read > self.position.since:
-            self._told = self.position.read
-            yield Coverage(
-                source=self._source,
-                from_at=from_us(self.position.since),
-                to_at=from_us(self.position.read),
-            )
+        """What was read so far, as far as events tell; nothing if that was said already."""
+        since, read = self.position.since, self.position.read
+        if since is not None and read > since and read != self._told:
+            self._told = read
+            yield Coverage(source=self._source, from_at=from_us(since), to_at=from_us(read))

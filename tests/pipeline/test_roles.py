@@ -48,6 +48,16 @@ def test_turns_are_taken_until_the_stop() -> None:
     assert role.is_closed
 
 
+def test_trouble_is_told_and_its_end_once() -> None:
+    """Whoever runs a role hears each trouble, and once that it is over."""
+    told: list[str | None] = []
+    role = Scripted(None, TryLater("away"), TryLater("still away"), None, None)
+
+    run(role, role.stop, ManualClock(NOON), told.append)
+
+    assert told == ["away", "still away", None]
+
+
 def test_what_is_away_is_waited_for() -> None:
     """Each failure in a row makes the pause longer, up to a limit."""
     clock = ManualClock(NOON)
