@@ -1,7 +1,7 @@
 """The index of repeats that several workers share, in Valkey or Redis (6.2 or newer).
 
 ``claims.lua`` does in the server what the memory index does in a worker, with the same answers;
-here a batch is packed for it and its answers are unpacked. A claim lives 72 h and the allowed lateness
+here a batch is packed for it and its answers unpacked. A claim lives 72 h and the allowed lateness
 by the time of the stream; what it took is given back when its age (96 h of stream time) is past, so
 after 96 to 192 h. About 500 bytes a post once there are a few 100,000 (``bench.redis`` measures),
 up to 1.5 million posts an age; beyond that, raise the server's ``hash-max-listpack-entries``.

@@ -1,16 +1,41 @@
 """The PostgreSQL warehouse: the contract, and what only a server can get into."""
 
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from sinks.postgres_link import PostgresLink
+from pipeline.errors import GiveUp, Misuse, TryLater
+from pipeline.model import Removal
+from pipeline.ports import Rows
+from sinks.postgres_link import PostgresLink, patient
 from sinks.postgres_warehouse import PostgresWarehouse
 from tests.contracts.warehouse import WarehouseContract
 from tests.contracts.warehouse_reading import Make
+from tests.contracts.warehouse_words import (
+    OFFICIAL,
+    START,
+    all_views,
+    feedback,
+    incident,
+    link,
+    minutes,
+    one,
+    view,
+)
+from tests.servers.cutting import CuttingDoor
+from tests.servers.postgres import PASSWORD, USER, PostgresServer
 
 KEY = bytes(range(32))
+MakeOn = Callable[..., PostgresWarehouse]
+
+
+def drop(url: str, schemas: list[str]) -> None:
+    """Removes schemas that tests made."""
+    connection = PostgresLink(url, "public", "url").open()
+    connection.run_all([f"DROP SCHEMA IF EXISTS {schema} CASCADE" for schema in set(schemas)])
+    connection.close()
 
 
 class TestContract(WarehouseContract):
@@ -19,15 +44,329 @@ class TestContract(WarehouseContract):
         made: list[PostgresWarehouse] = []
 
         def make() -> PostgresWarehouse:
-            made.append(
-                PostgresWarehouse(postgres_url, key=KEY, schema=f"test_{secrets.token_hex(6)}")
-            )
+            schema = f"test_{secrets.token_hex(6)}"
+            made.append(PostgresWarehouse(postgres_url, key=KEY, schema=schema))
             return made[-1]
 
         yield make
         for warehouse in made:
             warehouse.close()
-        link = PostgresLink(postgres_url, "public", "url")
-        connection = link.open()
-        connection.run_all([f"DROP SCHEMA {warehouse.schema} CASCADE" for warehouse in made])
-        connection.close()
+        drop(postgres_url, [warehouse.schema for warehouse in made])
+
+
+@pytest.fixture
+def make_on(postgres_server: PostgresServer) -> Iterator[MakeOn]:
+    """Opens warehouses of one schema of its own on the tests' own server, or through a door."""
+    schema = f"test_{secrets.token_hex(6)}"
+    made: list[PostgresWarehouse] = []
+
+    def make(url: str = postgres_server.url, key: bytes = KEY) -> PostgresWarehouse:
+        made.append(PostgresWarehouse(url, key=key, schema=schema, setting="GROUNDSWELL_STORE"))
+        return made[-1]
+
+    yield make
+    for warehouse in made:
+        warehouse.close()
+    drop(postgres_server.url, [schema])
+
+
+def admin(server: PostgresServer, *statements: str) -> list[dict[str, object]]:
+    """What the superuser gets for the last of some statements."""
+    connection = PostgresLink(server.admin_url, "public", "admin").open()
+    connection.run_all(statements[:-1])
+    found: list[dict[str, object]] = connection.run(statements[-1], copy=False).to_pylist()
+    connection.close()
+    return found
+
+
+# ---- lost connections --------------------------------------------------------------------------
+
+SOME = Rows(
+    feedback=[feedback(n, links=[link(OFFICIAL)]) for n in range(50)], incidents=[incident()]
+)
+
+
+@pytest.mark.parametrize("where", ["to_server", "to_client"])
+def test_cut_in_mid_commit(postgres_server: PostgresServer, make_on: MakeOn, where: str) -> None:
+    """Cut before the COMMIT arrives, or before its answer does: TryLater, and the same again."""
+    with CuttingDoor(postgres_server.port) as door:
+        url = postgres_server.url.replace(str(postgres_server.port), str(door.port))
+        warehouse = make_on(url)
+        warehouse.write(Rows(feedback=[feedback(1000)]), START)
+        setattr(door, where, lambda data: b"COMMIT" in data)
+        with pytest.raises(TryLater, match="lost"):
+            warehouse.write(SOME, START)
+        assert door.cuts == 1
+        came_about = len(view(make_on(), "feedback")) == 51
+        assert came_about == (where == "to_client")
+        warehouse.write(SOME, START)
+        after = all_views(warehouse)
+        warehouse.write(SOME, START)
+        assert all_views(warehouse) == after
+        assert len(after["feedback"]) == 51
+        warehouse.close()
+
+
+def test_server_killed_and_back(make_on: MakeOn) -> None:
+    """While the server is away everything is TryLater; back again, all that was written is there."""
+    server = PostgresServer()
+    server.start()
+    warehouse = PostgresWarehouse(server.url, key=KEY)
+    warehouse.write(SOME, START)
+    before = warehouse.revision()
+    server.kill()
+    for _ in range(2):
+        with pytest.raises(TryLater):
+            warehouse.write(Rows(feedback=[feedback(7777)]), START)
+        with pytest.raises(TryLater):
+            warehouse.rows("totals")
+        with pytest.raises(TryLater):
+            warehouse.sql("SELECT 1")
+    server.start()
+    warehouse.write(Rows(feedback=[feedback(7777)]), START)
+    assert warehouse.rows("totals")[0]["mentions"] == 51
+    assert warehouse.revision() > before
+    warehouse.close()
+    server.stop()
+
+
+def test_connections_ended_by_the_administrator(
+    postgres_server: PostgresServer, make_on: MakeOn
+) -> None:
+    """Each kept connection fails at most once, then new ones are made."""
+    warehouse = make_on()
+    warehouse.write(SOME, START)
+    warehouse.rows("totals")
+    ended = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = "
+    admin(postgres_server, f"{ended}'{USER}'")
+    with pytest.raises(TryLater):
+        warehouse.rows("totals")
+    with pytest.raises(TryLater):
+        warehouse.write(SOME, START)
+    assert warehouse.rows("totals")[0]["mentions"] == 50
+    warehouse.write(SOME, START)
+
+
+# ---- what is told ------------------------------------------------------------------------------
+
+
+def test_login_refused(postgres_server: PostgresServer) -> None:
+    """A wrong password, role or database is one line that names the setting, not the password."""
+    url = postgres_server.url
+    for wrong, told in (
+        (url.replace(PASSWORD, "wrong-pass"), "password authentication failed"),
+        (url.replace(f"//{USER}", "//nobody"), "password authentication failed"),
+        (url.replace("/groundswell", "/missing").replace("//missing", f"//{USER}"), "missing"),
+    ):
+        with pytest.raises(GiveUp, match=f"login in GROUNDSWELL_STORE.*{told}") as refused:
+            PostgresWarehouse(wrong, key=KEY, setting="GROUNDSWELL_STORE")
+        assert "wrong-pass" not in str(refused.value)
+        assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "postgresql://h/d?nonsense=1", "host"])
+def test_no_address(url: str) -> None:
+    """What is no address is said to be none, without quoting it."""
+    with pytest.raises(GiveUp, match="no address") as refused:
+        PostgresWarehouse(url, key=KEY)
+    assert "nonsense" not in str(refused.value)
+
+
+def test_nobody_there() -> None:
+    """An address where nobody listens is TryLater: the server may still come."""
+    with pytest.raises(TryLater, match="does not answer"):
+        PostgresWarehouse("postgresql://groundswell@127.0.0.1:1/groundswell", key=KEY)
+
+
+def test_foreign_schema_other_key_newer_version(
+    postgres_server: PostgresServer, make_on: MakeOn
+) -> None:
+    """Each is named for what it is, and nothing is written."""
+    warehouse = make_on()
+    with pytest.raises(GiveUp, match="key does not belong"):
+        make_on(key=bytes(32))
+    newer = f"UPDATE {warehouse.schema}.meta SET value = '99' WHERE key = 'schema'"
+    admin(postgres_server, newer)
+    with pytest.raises(GiveUp, match="newer version"):
+        make_on()
+    admin(postgres_server, f"DROP TABLE {warehouse.schema}.meta")
+    with pytest.raises(GiveUp, match="another program"):
+        make_on()
+    admin(postgres_server, f"CREATE TABLE {warehouse.schema}.meta (a integer)")
+    with pytest.raises(GiveUp, match="another program"):
+        make_on()
+    with pytest.raises(GiveUp, match="small letters"):
+        PostgresWarehouse(postgres_server.url, key=KEY, schema="x; DROP TABLE y")
+
+
+def test_a_role_without_rights(postgres_server: PostgresServer) -> None:
+    """A role that may not make the schema is told what it needs."""
+    admin(postgres_server, f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")
+    url = postgres_server.url.replace(f"//{USER}", "//guest")
+    with pytest.raises(GiveUp, match="owner of the database"):
+        PostgresWarehouse(url, key=KEY)
+    admin(postgres_server, "DROP ROLE guest")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "host=h dbname=d connect_timeout=3",
+            "host=h dbname=d connect_timeout=3 tcp_user_timeout=",
+        ),
+        ("postgresql://h/d", "postgresql://h/d?connect_timeout=10&tcp_user_timeout=30000&"),
+        ("postgresql://h/d?sslmode=require", "postgresql://h/d?sslmode=require&connect_timeout="),
+    ],
+)
+def test_a_server_that_vanished_is_noticed(url: str, expected: str) -> None:
+    """Addresses get the time-outs that they do not give themselves."""
+    assert patient(url).startswith(expected)
+
+
+# ---- several at once ---------------------------------------------------------------------------
+
+
+def test_many_writers(make_on: MakeOn) -> None:
+    """Four processes' worth of writers, opened at once: no row lost, no arrival twice."""
+    failures: list[Exception] = []
+
+    def write(first: int) -> None:
+        try:
+            warehouse = make_on()
+            for batch in range(5):
+                mine = [feedback(first + batch * 10 + n) for n in range(10)]
+                shared = [feedback(n, version=first + batch) for n in range(10)]
+                warehouse.write(Rows(feedback=[*mine, *shared]), START)
+        except Exception as error:  # noqa: BLE001 - a thread's failure is the test's
+            failures.append(error)
+
+    writers = [threading.Thread(target=write, args=(1000 * n,)) for n in range(1, 5)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert failures == []
+    warehouse = make_on()
+    found = warehouse.sql("SELECT count(*), count(DISTINCT arrival) FROM fct_mention")
+    assert found.rows == [(210, 210)]
+    assert warehouse.revision() == 20
+    assert {row["version"] for row in view(warehouse, "feedback") if row["version"]} == {4004}
+
+
+# ---- analysts ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "COPY feedback TO '/tmp/copied'",
+        "SELECT pg_read_file('/etc/passwd')",
+        "SELECT lo_import('/etc/passwd')",
+        "SELECT 1) TO PROGRAM 'true' --",
+        "SET transaction_read_only = off",
+        "SELECT set_config('transaction_read_only', 'off', FALSE)",
+        "SELECT set_config('transaction_read_only', 'off', TRUE), (SELECT 1 FROM feedback)",
+        "DO $$ BEGIN DELETE FROM fct_mention; END $$",
+        "COMMIT",
+        "WITH gone AS (DELETE FROM fct_mention RETURNING *) SELECT * FROM gone",
+        "EXPLAIN ANALYZE DELETE FROM fct_mention",
+        "SELECT * FROM fct_mention FOR UPDATE",
+        "/* hello */ DELETE FROM fct_mention",
+        "SELECT 1 INTO TABLE mine",
+        "SELECT ROW(1, 2)",
+        "SELECT setval('missing', 1)",
+        "LISTEN x",
+    ],
+)
+def test_sql_reaches_nothing_else(make_on: MakeOn, text: str) -> None:
+    """No file, no setting and no row can be reached or changed, and the next one finds it so."""
+    warehouse = make_on()
+    warehouse.write(Rows(feedback=[feedback(1)]), START)
+    with pytest.raises(Misuse) as refused:
+        warehouse.sql(text, limit=10)
+    assert "\n" not in str(refused.value)
+    assert "root:" not in str(refused.value)
+    assert len(view(warehouse, "feedback")) == 1
+
+
+def test_sql_leaves_nothing_behind(make_on: MakeOn) -> None:
+    """What a SELECT sets or locks in the session is gone with it."""
+    warehouse = make_on()
+    warehouse.sql("SELECT set_config('search_path', 'nowhere', FALSE), pg_advisory_lock(1)")
+    assert warehouse.sql("SHOW search_path").rows == [(warehouse.schema,)]
+    locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    assert warehouse.sql(locks).rows == [(0,)]
+
+
+def test_sql_speaks_of_numbers_and_plans(make_on: MakeOn) -> None:
+    """Numerics come as numbers, EXPLAIN and SHOW as tables; a comment or bracket may stand first."""
+    warehouse = make_on()
+    text = "-- sums\n(SELECT sum(n) AS a, 1.5 AS b, NULL AS c FROM (VALUES (2), (3)) v (n));"
+    table = warehouse.sql(text)
+    assert (table.columns, table.rows) == (["a", "b", "c"], [(5, 1.5, None)])
+    assert warehouse.sql("EXPLAIN SELECT * FROM feedback").columns == ["QUERY PLAN"]
+
+
+def test_sql_of_a_superuser_is_refused(postgres_server: PostgresServer, make_on: MakeOn) -> None:
+    """A role that could read the server's files answers no SQL; another may be named for that."""
+    warehouse = make_on()
+    strong = PostgresWarehouse(postgres_server.admin_url, key=KEY, schema=warehouse.schema)
+    with pytest.raises(Misuse, match="superuser"):
+        strong.sql("SELECT 1")
+    strong.close()
+    split = PostgresWarehouse(
+        postgres_server.admin_url, key=KEY, schema=warehouse.schema, reading=postgres_server.url
+    )
+    assert split.sql("SELECT 1").rows == [(1,)]
+    split.close()
+
+
+def test_an_analyst_sees_the_views_alone(postgres_server: PostgresServer, make_on: MakeOn) -> None:
+    """With the rights that the module names, the stable views answer and the tables do not."""
+    warehouse = make_on()
+    warehouse.write(SOME, START)
+    schema = warehouse.schema
+    admin(
+        postgres_server,
+        f"CREATE ROLE analyst LOGIN PASSWORD '{PASSWORD}'",
+        f"GRANT USAGE ON SCHEMA {schema} TO analyst",
+        f"GRANT SELECT ON {schema}.feedback, {schema}.incidents TO analyst",
+    )
+    reading = postgres_server.url.replace(f"//{USER}", "//analyst")
+    split = PostgresWarehouse(postgres_server.url, key=KEY, schema=schema, reading=reading)
+    assert split.sql("SELECT count(*) FROM feedback").rows == [(50,)]
+    assert split.sql("SELECT witnesses FROM incidents").rows == [(50,)]
+    with pytest.raises(Misuse, match="permission denied"):
+        split.sql("SELECT handle FROM mention_identity")
+    split.close()
+    admin(postgres_server, "DROP OWNED BY analyst", "DROP ROLE analyst")
+
+
+# ---- erasure -----------------------------------------------------------------------------------
+
+
+def test_bytes_are_gone(postgres_server: PostgresServer, make_on: MakeOn) -> None:
+    """After an erasure no table file of the server holds the text, the handle or the address."""
+    told = "my unmistakable words about the shop"
+    warehouse = make_on()
+    keep = [feedback(n, text=f"{n} keeps its words") for n in range(500)]
+    gone = feedback("4711", author="ann-0815", text=told, links=[link(OFFICIAL)])
+    edited = feedback("4711", author="ann-0815", text=f"{told}, edited", version=1)
+    warehouse.write(Rows(feedback=[*keep, gone]), START)
+    warehouse.write(Rows(feedback=[edited]), START)
+    needles = [told, "ann-0815", "handle-4711", "https://x.example/4711"]
+
+    def held() -> set[str]:
+        admin(postgres_server, "CHECKPOINT", "SELECT 1")
+        files = [path for path in (postgres_server.data / "base").rglob("*") if path.is_file()]
+        contents = [path.read_bytes() for path in files]
+        return {needle for needle in needles if any(needle.encode() in c for c in contents)}
+
+    assert held() == set(needles)
+    removal = Removal(removal="x:ann-0815", kind="erased", at=minutes(9), scope="author")
+    receipt = warehouse.erase([removal], minutes(10))
+    assert receipt["mentions"] == 1
+    assert any("write-ahead" in place for place in receipt["not_rewritten"])
+    assert held() == set()
+    assert one(warehouse, 7)["text"] == "7 keeps its words"
