@@ -5,17 +5,18 @@ import time
 
 from config import memory
 from pipeline.brokers.local import LocalBroker
-from pipeline.ports import Clock, Warehouse
+from pipeline.ports import Clock
+from sinks.duckdb_warehouse import DuckDBWarehouse
 
 COMPACT_SECONDS = 3600.0
 
 
 class Housekeeping:
-    """Refreshes the analysts' snapshot when something changed, and compacts the broker hourly."""
+    """Refreshes the analysts' snapshot when something changed, and tidies up hourly."""
 
     def __init__(
         self,
-        warehouse: Warehouse,
+        warehouse: DuckDBWarehouse,
         broker: LocalBroker,
         clock: Clock,
         *,
@@ -42,6 +43,7 @@ class Housekeeping:
             self._snapped = revision
             done = 1
         if time.monotonic() - self._compacted >= COMPACT_SECONDS:
+            self._warehouse.tidy()
             self._broker.compact(self._clock.now())
             self._compacted = time.monotonic()
             done = 1

@@ -60,7 +60,7 @@ def book_of_files(paths: Sequence[Path]) -> Book:
     return book
 
 
-def warehouse(path: Path, memory_limit: str = "256MB") -> Warehouse:
+def warehouse(path: Path, memory_limit: str = "256MB") -> DuckDBWarehouse:
     """The warehouse at ``path``, made if it is not there; it caches up to ``memory_limit``."""
     return DuckDBWarehouse(path, memory_limit=memory_limit)
 

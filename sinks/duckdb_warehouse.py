@@ -54,6 +54,7 @@ class DuckDBWarehouse:
         self._queries = named.load(_FOLDER, "queries")
         self._writing = threading.Lock()
         self._revision = 0
+        self._holds_erased = False
         self._snapshot_revision: int | None = None
         try:
             self._prepare(read_only)
@@ -116,6 +117,7 @@ class DuckDBWarehouse:
             # Only what was committed counts.
             self._arrival, self._has_removals = write.arrival, write.has_removals
             self._revision += 1
+            self._holds_erased |= bool(write.erased)
         return write.erased
 
     def snapshot(self) -> None:
@@ -142,10 +144,18 @@ class DuckDBWarehouse:
             "rewritten": [self.path.name, *self._snapshot_names()],
         }
 
+    def tidy(self) -> bool:
+        """Writes the file anew if bytes of what was erased may stand in it; True if it did."""
+        if self._holds_erased:
+            self.rewrite()
+            return True
+        return False
+
     def rewrite(self) -> None:
         """Writes the file (and its snapshot, if there is one) anew, without what was deleted."""
         with self._writing:
             self._file.rewrite()
+            self._holds_erased = False
             if self._snapshot_names():
                 self._file.copy_to(snapshot_path(self.path))
 
