@@ -173,7 +173,7 @@ class Bluesky:
         try:
             for frame in self._frames(socket, stop):
                 is_silent = True
-                for item in self._items_of(frame, ledger) if frame is not None else ():
+                for item in self.read(frame, ledger) if frame is not None else ():
                     is_silent = False
                     yield item
                 if is_silent and (frame is None or time.monotonic() - spoke >= LONGEST_WAIT):
@@ -188,7 +188,8 @@ class Bluesky:
         if broken is not None:
             raise broken
 
-    def _items_of(self, frame: bytes, ledger: Ledger) -> Iterator[Item]:
+    def read(self, frame: bytes, ledger: Ledger) -> Iterator[Item]:
+        """What one frame brings; moves the ledger on."""
         try:
             event = self._event(frame)
             values = self._values(event)

@@ -1,0 +1,153 @@
+"""How many of Bluesky's events a second are read and matched on one core.
+
+    python -m bench.bluesky [--events 40000] [--served]
+
+Events are made up in the platform's shape and a likely mixture: posts, deletes, accounts and names,
+one post in fifty about one of 50 tracks with 20 terms each. The frames are handed to the collector
+from memory, beside a loop that only decodes their JSON. With ``--served`` they also come from a
+server on this machine, which takes part of the time itself (a thread of the same process). The
+public stream has some hundred events a second, at most about 2,000.
+"""
+
+import argparse
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+
+import orjson
+
+from collectors.bluesky import Bluesky
+from collectors.bluesky_position import Ledger, Position
+from collectors.times import to_us
+from pipeline.clock import SystemClock
+from pipeline.model import Mention
+from pipeline.ports import Item
+from pipeline.tracks import Track
+
+WANTED = 2_000
+SYLLABLES = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu", "dar", "fen", "gol", "hil")
+TRACKS, TERMS = 50, 20
+
+
+def word(chance: random.Random) -> str:
+    """A word of no language."""
+    return "".join(chance.choices(SYLLABLES, k=chance.randint(2, 4)))
+
+
+def tracks(chance: random.Random) -> list[Track]:
+    """50 invented names with 20 terms each, of one and two words."""
+    return [
+        Track(
+            name=f"track{number}",
+            terms=tuple(f"{word(chance)}x {word(chance)}"[: 8 + n] for n in range(TERMS)),
+            handles=(f"track{number}.example",),
+            hashtags=(f"track{number}down",),
+            exclude=(f"{word(chance)}q",),
+        )
+        for number in range(TRACKS)
+    ]
+
+
+def frames(chance: random.Random, known: Sequence[Track], count: int) -> Iterator[bytes]:
+    """Events a millisecond apart, ending now."""
+    start = to_us(datetime.now(UTC)) - count * 1_000
+    for number in range(count):
+        did = f"did:plc:{chance.getrandbits(96):024x}"
+        event: dict[str, object] = {"did": did, "time_us": start + number * 1_000}
+        kind = chance.random()
+        if kind < 0.02:
+            told = {"active": True, "did": did, "seq": number, "time": "2026-03-02T09:00:00Z"}
+            event |= {"kind": "account", "account": told}
+        elif kind < 0.04:
+            event |= {"kind": "identity", "identity": {"did": did, "handle": f"{word(chance)}.x"}}
+        elif kind < 0.12:
+            gone = {"operation": "delete", "collection": "app.bsky.feed.post", "rkey": f"3{number}"}
+            event |= {"kind": "commit", "commit": {"rev": "3a"} | gone}
+        else:
+            event |= {"kind": "commit", "commit": _commit(chance, known, number)}
+        yield orjson.dumps(event)
+
+
+def _commit(chance: random.Random, known: Sequence[Track], number: int) -> dict[str, object]:
+    words = [word(chance) for _ in range(chance.randint(3, 40))]
+    if chance.random() < 0.02:
+        words.insert(0, chance.choice(chance.choice(known).terms))
+    text = " ".join(words)
+    record: dict[str, object] = {
+        "$type": "app.bsky.feed.post",
+        "createdAt": "2026-03-02T09:00:00.000Z",
+        "langs": ["en"],
+        "text": text,
+    }
+    if chance.random() < 0.4:
+        link = {"$type": "app.bsky.richtext.facet#link", "uri": f"https://{words[0]}.example/a/b"}
+        record["facets"] = [{"index": {"byteStart": 0, "byteEnd": 6}, "features": [link]}]
+    if chance.random() < 0.4:
+        parent = {"cid": "bafy" + "a" * 55, "uri": f"at://did:plc:x/app.bsky.feed.post/3{number}"}
+        record["reply"] = {"parent": parent, "root": parent}
+    made = {"rev": "3a", "operation": "create", "collection": "app.bsky.feed.post"}
+    return made | {"rkey": f"3{number}", "record": record, "cid": "bafy" + "b" * 55}
+
+
+def decoded(given: Sequence[bytes]) -> float:
+    """Events a second of a loop that only decodes."""
+    start = time.process_time()
+    for frame in given:
+        orjson.loads(frame)
+    return len(given) / (time.process_time() - start)
+
+
+def matched(source: Bluesky, given: Sequence[bytes]) -> tuple[float, int]:
+    """Events a second of the collector alone, and how many posts matched."""
+    ledger = Ledger("bench", Position(to_us(datetime.now(UTC))))
+    start = time.process_time()
+    posts = sum(_posts(source.read(frame, ledger)) for frame in given)
+    return len(given) / (time.process_time() - start), posts
+
+
+def _posts(items: Iterator[Item]) -> int:
+    return sum(isinstance(item.value, Mention) for item in items)
+
+
+def served(known: Sequence[Track], given: Sequence[bytes], posts: int) -> float:
+    """Events a second from a server in this process, until the last matching post has come."""
+    from tests.servers.jetstream import jetstream
+
+    with jetstream(given) as server:
+        source = Bluesky("bench", SystemClock(), url=server.url, tracks=known)
+        stop, start = threading.Event(), time.perf_counter()
+        for item in source.items(None, stop):
+            posts -= isinstance(item.value, Mention)
+            if posts <= 0:
+                break
+        return len(given) / (time.perf_counter() - start)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m bench.bluesky", description=__doc__)
+    parser.add_argument("--events", type=int, default=40_000)
+    parser.add_argument("--served", action="store_true", help="also over a connection")
+    options = parser.parse_args(arguments)
+    chance = random.Random(7)
+    known = tracks(chance)
+    given = list(frames(chance, known, options.events))
+    terms = sum(len(track.terms) for track in known)
+    size = sum(map(len, given)) / len(given)
+    print(f"{len(given):,} events of {size:.0f} bytes, {TRACKS} tracks with {terms:,} terms")
+    bare = decoded(given)
+    rate, posts = matched(Bluesky("bench", SystemClock(), tracks=known), given)
+    print(f"decoding alone      {bare:>10,.0f} events/s of one core")
+    print(f"read and matched    {rate:>10,.0f} events/s of one core, {rate / bare:.1%} of that")
+    print(f"                    {rate / WANTED:>10.1f} times the {WANTED:,}/s wanted")
+    print(f"passed on           {posts:>10,} posts")
+    if options.served:
+        print(f"over a connection   {served(known, given, posts):>10,.0f} events/s with its server")
+    return 0 if rate >= WANTED else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
