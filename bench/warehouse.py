@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pipeline.model import Author, Evidence, Feedback, Incident, Label, Link, Mention, Repeat
-from pipeline.ports import Rows
+from pipeline.ports import Rows, Warehouse
 from sinks.duckdb_warehouse import DuckDBWarehouse
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -42,7 +42,8 @@ HEADS = {
 }
 
 
-def _incidents(count: int) -> list[Incident]:
+def incidents(count: int) -> list[Incident]:
+    """Incidents for links to be about."""
     return [
         Incident(
             id=f"statuspage:{n}",
@@ -91,7 +92,8 @@ def _feedback(n: int, chance: random.Random) -> Feedback:
     return Feedback(mention=mention, repeat=repeat, labels=labels, links=links, model="2026-01")
 
 
-def _batches(rows: int, size: int) -> Iterator[list[Feedback]]:
+def batches(rows: int, size: int) -> Iterator[list[Feedback]]:
+    """Feedback in batches, the same every time."""
     chance = random.Random(7)
     for first in range(0, rows, size):
         yield [_feedback(n, chance) for n in range(first, min(first + size, rows))]
@@ -104,10 +106,10 @@ def _memory_mb() -> int:
 def write(rows: int, size: int, folder: Path, report_every: int = 0) -> DuckDBWarehouse:
     """Writes so many rows; prints the rate, per stretch of ``report_every`` rows if given."""
     warehouse = DuckDBWarehouse(folder / f"{rows}-{size}.duckdb")
-    warehouse.write(Rows(incidents=_incidents(200)), START)
+    warehouse.write(Rows(incidents=incidents(200)), START)
     spent = stretch = worst = busy = 0.0
     done = marked = 0
-    for batch in _batches(rows, size):
+    for batch in batches(rows, size):
         started, processor = time.perf_counter(), time.process_time()
         warehouse.write(Rows(feedback=batch), START)
         took = time.perf_counter() - started
@@ -129,7 +131,7 @@ def write(rows: int, size: int, folder: Path, report_every: int = 0) -> DuckDBWa
     return warehouse
 
 
-def ask(warehouse: DuckDBWarehouse) -> None:
+def ask(warehouse: Warehouse) -> None:
     """Prints how long the page's queries take on what was written."""
     now = START + timedelta(days=1)
     questions: list[tuple[str, dict[str, object]]] = [

@@ -108,7 +108,7 @@ def test_cut_in_mid_commit(postgres_server: PostgresServer, make_on: MakeOn, whe
 
 
 def test_server_killed_and_back(make_on: MakeOn) -> None:
-    """While the server is away everything is TryLater; back again, all that was written is there."""
+    """While the server is away everything is TryLater; back again, what was written is there."""
     server = PostgresServer()
     server.start()
     warehouse = PostgresWarehouse(server.url, key=KEY)
@@ -300,7 +300,7 @@ def test_sql_leaves_nothing_behind(make_on: MakeOn) -> None:
 
 
 def test_sql_speaks_of_numbers_and_plans(make_on: MakeOn) -> None:
-    """Numerics come as numbers, EXPLAIN and SHOW as tables; a comment or bracket may stand first."""
+    """Numerics come as numbers, EXPLAIN and SHOW as tables; comments may stand first."""
     warehouse = make_on()
     text = "-- sums\n(SELECT sum(n) AS a, 1.5 AS b, NULL AS c FROM (VALUES (2), (3)) v (n));"
     table = warehouse.sql(text)
