@@ -89,11 +89,11 @@ class Answers:
         good = [poll for poll in polls if "payload" in poll]
         self.times = [time_of(poll["fetched_at"]) for poll in good]
         self.naming: defaultdict[str, list[datetime]] = defaultdict(list)
-        self.bodies: defaultdict[str, list[list[str]]] = defaultdict(list)
+        self.bodies: defaultdict[str, set[tuple[str, ...]]] = defaultdict(set)
         for poll, at in zip(good, self.times, strict=True):
             for one in poll["payload"]["incidents"]:
                 self.naming[one["id"]].append(at)
-                self.bodies[one["id"]] += (u["body"].split() for u in one["incident_updates"])
+                self.bodies[one["id"]] |= {_words(u["body"]) for u in one["incident_updates"]}
 
     def any_within(self, start: datetime, end: datetime) -> bool:
         """Whether there was an answer from start to end."""
@@ -114,24 +114,39 @@ def why_update(key: str, update: dict[str, Any], answers: Answers) -> str:
     at, last = time_of(update["at"]), answers.naming[key][-1]
     if at > last:
         return "after the last answer that named the incident"
-    if update["message"].split() in answers.bodies[key]:
+    if _words(update["message"]) in answers.bodies[key]:
         return "UNEXPLAINED"
-    if at == last.replace(second=0, microsecond=0):
+    if at == _minute(last):
         return "in the very minute of that answer"
     return "in no answer: added later under an earlier time"
 
 
 def missing_updates(listed: dict[str, Any], incident: Incident) -> list[dict[str, Any]]:
-    """The updates of the list that the incident does not have, by minute."""
-    has = Counter(update.display_at.replace(second=0, microsecond=0) for update in incident.updates)
-    missing = []
+    """The updates of the list that the incident does not have: same minute and, if told, words."""
+    has = Counter((_minute(update.display_at), _words(update.body)) for update in incident.updates)
+    others = []
     for update in listed["updates"]:
-        at = time_of(update["at"])
-        if has[at] > 0:
-            has[at] -= 1
+        key = (time_of(update["at"]), _words(update["message"]))
+        if has[key] > 0:
+            has[key] -= 1
         else:
+            others.append(update)
+    # Texts are corrected afterwards: what is left of a minute belongs to what is left of the list.
+    left = Counter(minute for minute, _ in has.elements())
+    missing = []
+    for update in others:
+        left[time_of(update["at"])] -= 1
+        if left[time_of(update["at"])] < 0:
             missing.append(update)
     return missing
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def main(_arguments: Sequence[str] | None = None) -> int:
