@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import xxhash
@@ -50,10 +50,14 @@ MAX_RECORD, MAX_FRAME = 1_048_576, 16 * 1_048_576
 KEPT = 64 * 1024
 #: How many handles are remembered, and how many posts that an edit took our names out of.
 REMEMBERED = 50_000
+#: How many ids that were passed on are remembered: two a post, of more posts than a broker lets be
+#: on their way to the warehouse.
+PASSED_ON = 250_000
 
 #: Whether something under this id (``source:external_id`` or ``source:author_id``) was passed on.
 Known: TypeAlias = Callable[[str], bool]
 Value: TypeAlias = Mention | Removal
+K = TypeVar("K", str, int)
 
 
 class BlueskySettings(BaseModel):
@@ -70,9 +74,9 @@ class Bluesky:
     """The posts of Bluesky that match a track (without tracks: all), their edits and their end.
 
     The stream tells of every deletion and every account there is, and only the warehouse remembers
-    across restarts which of them concern us: they are passed on where ``known`` says that the post,
-    or something by the author, may have been passed on; by default always. An edit that takes the
-    tracks' names out hides the post.
+    across restarts which of them concern us: they are passed on if this object has passed on the
+    post, or something by the author, or ``known`` says that an earlier one may have; without
+    ``known`` always. An edit that takes the tracks' names out hides the post.
 
     ``items`` raises TryLater when the connection cannot be made, breaks, is closed or falls silent,
     with a pause that grows until a connection has held for a minute.
@@ -85,7 +89,7 @@ class Bluesky:
         *,
         url: str = JETSTREAM,
         tracks: Sequence[Track] = (),
-        known: Known = lambda _id: True,
+        known: Known | None = None,
     ) -> None:
         self.name = name
         self._clock = clock
@@ -95,6 +99,7 @@ class Bluesky:
         self._known = known
         self._handles: OrderedDict[str, str] = OrderedDict()
         self._renounced: OrderedDict[str, str] = OrderedDict()
+        self._passed: OrderedDict[int, str] = OrderedDict()
         self._failures = 0
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
@@ -223,7 +228,7 @@ class Bluesky:
             return self._of_commit(event)
         if kind == "account":
             removal = events.account_removal(event)
-            return (removal,) if removal and self._known(removal.removal) else ()
+            return self._if_known(removal) if removal else ()
         if kind == "identity":
             handle = events.new_handle(event)
             if handle is not None:
@@ -262,6 +267,7 @@ class Bluesky:
             tracks=tracks,
             now=self._clock.now(),
         )
+        self._note(mention)
         if self._renounced.pop(mention.id, None) is None:
             return (mention,)
         return (events.post_removal(event, "shown"), mention)
@@ -274,7 +280,20 @@ class Bluesky:
         return values
 
     def _if_known(self, removal: Removal) -> tuple[Removal, ...]:
-        return (removal,) if self._known(removal.removal) else ()
+        """The removal, unless nothing that it removes was ever passed on. Raises TryLater."""
+        if (
+            self._known is None
+            or _digest(removal.removal) in self._passed
+            or self._known(removal.removal)
+        ):
+            return (removal,)
+        return ()
+
+    def _note(self, mention: Mention) -> None:
+        """Remembers that the post is on its way; ``known`` may not know it for a while."""
+        if self._known is not None:
+            for number in (mention.id, mention.author_id or mention.id):
+                _remember(self._passed, _digest(number), "", PASSED_ON)
 
 
 class _Broken(Exception):
@@ -286,9 +305,13 @@ def _told(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-def _remember(names: OrderedDict[str, str], key: str, value: str) -> None:
+def _digest(number: str) -> int:
+    return xxhash.xxh3_64_intdigest(number.encode())
+
+
+def _remember(names: OrderedDict[K, str], key: K, value: str, most: int = REMEMBERED) -> None:
     """Keeps the newest; the oldest goes."""
     names[key] = value
     names.move_to_end(key)
-    if len(names) > REMEMBERED:
+    if len(names) > most:
         names.popitem(last=False)

@@ -1,7 +1,7 @@
 """The catalogue of sources: which types there are, what each needs, and how one is opened."""
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,10 +34,15 @@ class Kind:
     place: str  # module:Class
     settings: type[BaseModel] | str  # the class, or module:Class beside the source
     needs: tuple[str, ...] = ()
-    listens: bool = False  # it hears everybody and is told for whom to listen
+    listens: bool = False  # it hears everybody, and is told for whom to listen and who is known
 
     def open(
-        self, given: SourceSettings, position: int, clock: Clock, tracks: Sequence[Track] = ()
+        self,
+        given: SourceSettings,
+        position: int,
+        clock: Clock,
+        tracks: Sequence[Track] = (),
+        passed: Callable[[str], bool] | None = None,
     ) -> Collector:
         """The source for one table of the settings. Raises Misuse naming what is wrong with it."""
         table = "source" if self.kind == "social" else "incidents"
@@ -51,7 +56,7 @@ class Kind:
         values = own.model_dump()
         values["name"] = values.get("name") or f"{self.name}-{table}-{position}"
         if self.listens:
-            values["tracks"] = tracks
+            values |= {"tracks": tracks, "known": passed}
         collector: Collector = _found(self.place)(clock=clock, **values)
         return collector
 
@@ -88,12 +93,17 @@ KINDS = (
 )
 
 
-def open_all(known: Settings, clock: Clock) -> list[Collector]:
-    """Every configured source of posts and of incidents. Raises Misuse for an unknown type."""
+def open_all(
+    known: Settings, clock: Clock, passed: Callable[[str], bool] | None = None
+) -> list[Collector]:
+    """Every configured source of posts and of incidents. Raises Misuse for an unknown type.
+
+    ``passed`` tells sources that hear everybody whether a mention or an author may be known.
+    """
     opened = []
     for kind, tables in (("social", known.source), ("incident", known.incidents)):
         for position, given in enumerate(tables, 1):
-            opened.append(find(kind, given.type).open(given, position, clock, known.track))
+            opened.append(find(kind, given.type).open(given, position, clock, known.track, passed))
     names = [source.name for source in opened]
     if twice := {name for name in names if names.count(name) > 1}:
         raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")

@@ -3,16 +3,17 @@
 import logging
 import os
 import secrets
-import threading
 import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from config import note
+from config.crew import Crew, Role
+from config.passed import PassedOn
 from config.settings import Settings
-from pipeline.errors import GiveUp, GroundswellError, TryLater
+from pipeline.errors import TryLater
 from pipeline.model import Decision, Removal
 from pipeline.ports import Clock, Collector, Warehouse
 from pipeline.topics import DECISIONS
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("groundswell")
 
-#: How long roles may take to end their round before the process leaves without them.
-STOP_SECONDS = 5.0
 #: How long rows may be on their way to the warehouse before an incident is compared once more.
 SETTLE_SECONDS = 5.0
 
@@ -37,41 +36,33 @@ def label_names() -> dict[str, list[str]]:
     return {head: list(names) for head, names in tomllib.loads(text).items()}
 
 
-class Role(Protocol):
-    """One part of the running process."""
-
-    def turn(self, timeout: float) -> int:
-        """One round."""
-        ...
-
-    def close(self) -> None:
-        """Lets go."""
-        ...
-
-
 class Up:
     """The whole of Groundswell in this process.
 
     ``start`` binds the page's port (GiveUp when it is taken) and returns; loading goes on in a
     thread. ``wait`` returns when ``stop`` is set or a part gave up, and raises its error.
+    ``passed`` is told whom to ask, once broker and warehouse are open.
     """
 
     def __init__(
-        self, known: Settings, sources: Callable[[], Sequence[Collector]], clock: Clock
+        self,
+        known: Settings,
+        sources: Callable[[], Sequence[Collector]],
+        clock: Clock,
+        passed: PassedOn | None = None,
     ) -> None:
         self._known = known
         self._sources = sources
+        self._passed = passed or PassedOn()
         self._clock = clock
         self._token = secrets.token_urlsafe(24)
-        self.stop = threading.Event()
-        self._failed: GroundswellError | None = None
+        self._crew = Crew(clock)
+        self.stop = self._crew.stop
         self._since = clock.now()
         self._parts = ExitStack()
-        self._threads: list[threading.Thread] = []
         self._warehouse: Warehouse | None = None
         self._broker: LocalBroker | None = None
         self._feeds: dict[str, Intake] = {}
-        self._troubles: dict[str, str] = {}
 
     def start(self) -> str:
         """Binds the port and begins to load; returns the page's address."""
@@ -87,21 +78,18 @@ class Up:
         )
         self._server = Server(app, listener)
         self._server.start()
-        self._thread("load", self._load)
+        self._crew.start("load", self._load)
         return self._server.url
 
     def wait(self) -> None:
         """Blocks until told to stop, then closes everything. Raises what made a part give up."""
         self.stop.wait()
         self.close()
-        if self._failed is not None:
-            raise self._failed
+        self._crew.check()
 
     def close(self) -> None:
-        """Stops every part within ``STOP_SECONDS`` and lets go of files and port."""
-        self.stop.set()
-        for thread in list(self._threads):
-            thread.join(timeout=STOP_SECONDS)
+        """Stops every part and lets go of files and port."""
+        self._crew.join()
         self._server.close()
         self._parts.close()
 
@@ -110,7 +98,7 @@ class Up:
     def status(self) -> dict[str, Any]:
         """What runs and since when, for the page, and in ``notice`` what is in trouble."""
         state = "running" if self._warehouse is not None else "starting"
-        troubles = dict(self._troubles)
+        troubles = dict(self._crew.troubles)
         sources = [
             {"name": name, "state": self._state_of(name, feed), "trouble": troubles.get(name)}
             for name, feed in self._feeds.items()
@@ -127,7 +115,7 @@ class Up:
     def _state_of(self, name: str, feed: "Intake") -> str:
         if feed.done:
             return "ended"
-        return "waiting" if name in self._troubles else "listening"
+        return "waiting" if name in self._crew.troubles else "listening"
 
     def decide(self, decision: Decision) -> None:
         """Puts a person's decision on its topic. Raises TryLater while everything still loads."""
@@ -172,6 +160,7 @@ class Up:
         )
         self._feeds = wiring.feeds(known, self._sources(), broker, clock)
         self._broker, self._warehouse = broker, warehouse
+        self._passed.bind(broker, warehouse)
         keeper = Housekeeping(
             warehouse,
             broker,
@@ -187,43 +176,8 @@ class Up:
             **self._feeds,
         }
         for name, role in roles.items():
-            self._run(name, role)
+            self._crew.run(name, role)
         log.info("running: %s", ", ".join(roles))
-
-    def _run(self, name: str, role: Role) -> None:
-        from pipeline.roles import run
-
-        def tell(trouble: str | None) -> None:
-            if trouble is None:
-                self._troubles.pop(name, None)
-            else:
-                self._troubles[name] = trouble
-
-        def work() -> None:
-            try:
-                run(role, self.stop, self._clock, tell)
-            finally:
-                role.close()
-
-        self._thread(name, work)
-
-    def _thread(self, name: str, work: Callable[[], None]) -> None:
-        def guarded() -> None:
-            try:
-                work()
-            except GroundswellError as error:
-                self._fail(error)
-            except Exception as error:
-                log.exception("%s ended by a fault of its own", name)
-                self._fail(GiveUp(f"{name} ended by a fault of its own: {type(error).__name__}"))
-
-        thread = threading.Thread(target=guarded, name=name, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _fail(self, error: GroundswellError) -> None:
-        self._failed = self._failed or error
-        self.stop.set()
 
     def _leave_note(self) -> None:
         """Tells ``decide``, ``forget`` and ``query`` where the owner of the warehouse listens."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from config import settings
 
 if TYPE_CHECKING:
+    from config.passed import PassedOn
     from pipeline.ports import Clock, Collector
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -58,12 +59,15 @@ def register(commands: Commands) -> None:
 def run_up(options: argparse.Namespace) -> int:
     """Runs everything until stopped."""
     from config import listening, sources
+    from config.passed import PassedOn
     from pipeline.clock import SystemClock
 
     known = _with(settings.load(options.config), options.port, options.warehouse)
     known = listening.to(known, options.watch, options.status)
-    clock = SystemClock()
-    opened = sources.open_all(known, clock)  # wrong settings show before anything is started
+    clock, passed = SystemClock(), PassedOn()
+    opened = sources.open_all(
+        known, clock, passed
+    )  # wrong settings show before anything is started
     if not opened:
         print(
             "groundswell: no source is configured; the page shows what the warehouse holds. "
@@ -71,7 +75,7 @@ def run_up(options: argparse.Namespace) -> int:
             "groundswell.toml to begin with.",
             file=sys.stderr,
         )
-    return _run(known, lambda: opened, clock)
+    return _run(known, lambda: opened, clock, passed)
 
 
 def run_demo(options: argparse.Namespace) -> int:
@@ -99,13 +103,16 @@ def _with(known: settings.Settings, port: int | None, warehouse: Path | None) ->
 
 
 def _run(
-    known: settings.Settings, opened: "Callable[[], Sequence[Collector]]", clock: "Clock"
+    known: settings.Settings,
+    opened: "Callable[[], Sequence[Collector]]",
+    clock: "Clock",
+    passed: "PassedOn | None" = None,
 ) -> int:
     from config.up import Up
     from pipeline.roles import install_stop_signals
 
     logging.getLogger().setLevel(logging.INFO)
-    running = Up(known, opened, clock)
+    running = Up(known, opened, clock, passed)
     install_stop_signals(running.stop)
     print(running.start(), flush=True)
     running.wait()

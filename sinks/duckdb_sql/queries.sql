@@ -223,3 +223,8 @@ LIMIT (coalesce($limit::BIGINT, 2000));
 -- name: incident_records
 -- The newest record of every incident, from which the book can be made again.
 SELECT incident_id, record FROM dim_incident ORDER BY incident_id;
+
+-- name: is_known
+-- A row if anything is kept of the mention $id or of the author $id (both with their source).
+SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = $id::VARCHAR)
+    OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::VARCHAR);

@@ -15,23 +15,26 @@ WITH newest AS MATERIALIZED (
         THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(newest, fct_link, fct_decision) l
-), picked AS (
-    SELECT m.*, l.incident_id, l.link_state, l.link_p, l.link_by
-    FROM @mention_now_of(newest) m
-    LEFT JOIN @best_link_of(words) l ON l.mention_id = m.id
+), best AS MATERIALIZED (
+    SELECT * FROM @best_link_of(words) b
+), picked AS MATERIALIZED (
+    -- IN, not a join: whatever the planner believes of these sizes, it looks each up in a hash.
+    SELECT * FROM @mention_now_of(newest) m
     WHERE ($intent::text IS NULL OR m.intent = $intent::text)
-        AND ($linked::boolean IS NULL OR (l.incident_id IS NOT NULL) = $linked::boolean)
+        AND ($linked::boolean IS NULL
+            OR (m.id IN (SELECT mention_id FROM best)) = $linked::boolean)
     ORDER BY m.arrival DESC
     LIMIT (coalesce($limit::bigint, 200))
 )
 SELECT p.id, p.source, p.kind, d.handle, p.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
     p.intent, p.intent_p, p.intent_sure, p.topic, p.severity, p.sentiment, p.noise = 'yes' AS is_noise,
-    p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, p.incident_id,
+    p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, l.incident_id,
     i.title AS incident_title, i.status AS incident_status, i.is_proposed AS incident_is_proposed,
-    p.link_state, p.link_p, p.link_by, p.version, p.arrival
+    l.link_state, l.link_p, l.link_by, p.version, p.arrival
 FROM picked p
+LEFT JOIN best l ON l.mention_id = p.id
 LEFT JOIN mention_identity d ON d.mention_id = p.id
-LEFT JOIN incident_now i ON i.incident_id = p.incident_id
+LEFT JOIN incident_now i ON i.incident_id = l.incident_id
 ORDER BY p.arrival DESC;
 
 -- name: counts_per_minute
@@ -232,3 +235,8 @@ LIMIT (coalesce($limit::bigint, 2000));
 -- name: incident_records
 -- The newest record of every incident, from which the book can be made again.
 SELECT incident_id, record FROM dim_incident ORDER BY incident_id;
+
+-- name: is_known
+-- A row if anything is kept of the mention $id or of the author $id (both with their source).
+SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = $id::text)
+    OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::text);

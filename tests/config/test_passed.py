@@ -1,0 +1,80 @@
+"""Which posts and authors of a live source concern us, asked of the real broker and warehouse."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from config.passed import PassedOn
+from pipeline.brokers.local import LocalBroker
+from pipeline.clock import ManualClock
+from pipeline.model import Author, Feedback, Mention, Removal, Repeat
+from pipeline.ports import Broker, Rows, Warehouse
+from pipeline.store import Store
+from pipeline.topics import FEEDBACK, MENTIONS, TOPICS
+from sinks.duckdb_warehouse import DuckDBWarehouse
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+POST = Mention(
+    source="bluesky",
+    external_id="did:plc:a/1",
+    text="acme",
+    said_at=NOON,
+    author=Author(id="did:plc:a"),
+)
+FOUND = Feedback(mention=POST, repeat=Repeat(group=POST.id), labels={}, model="m")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    opened = LocalBroker(tmp_path / "test.broker", ManualClock(NOON))
+    opened.ensure(TOPICS)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Iterator[Warehouse]:
+    opened = DuckDBWarehouse(tmp_path / "test.duckdb")
+    yield opened
+    opened.close()
+
+
+def test_the_warehouse_knows_what_came_through(broker: Broker, warehouse: Warehouse) -> None:
+    """Posts and authors; what was erased is known no more."""
+    passed = PassedOn()
+    assert passed("bluesky:did:plc:b/1")  # nobody can be asked yet: in doubt, yes
+    passed.bind(broker, warehouse)
+    passed("anything")
+    assert not passed(POST.id)
+    warehouse.write(Rows(feedback=[FOUND]), NOON)
+    assert passed(POST.id)
+    assert passed("bluesky:did:plc:a")
+    assert not passed("bluesky:did:plc:b")
+    warehouse.write(Rows(removals=[Removal(removal=POST.id, kind="erased", at=NOON)]), NOON)
+    assert not passed(POST.id)
+
+
+def test_what_is_still_on_its_way_may_be_known(broker: Broker, warehouse: Warehouse) -> None:
+    """Records of an earlier process are waited for once."""
+    worker = broker.consumer("worker", [MENTIONS])
+    producer = broker.producer()
+    producer.send(MENTIONS, POST.key, POST.to_json())
+    producer.flush()
+    passed = PassedOn()
+    passed.bind(broker, warehouse)
+    assert passed("bluesky:did:plc:b")
+    assert passed("bluesky:did:plc:b")
+    assert worker.poll(10, 5)
+    producer.send(FEEDBACK, FOUND.key, FOUND.to_json())
+    producer.flush()
+    worker.commit()
+    store = Store(broker, warehouse, ManualClock(NOON))
+    while store.turn(0):
+        pass
+    passed("settled now")
+    assert passed(POST.id)
+    assert not passed("bluesky:did:plc:b")
+    for each in (worker, producer, store):
+        each.close()
