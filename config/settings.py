@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -13,6 +13,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pipeline.brokers.kafka_settings import KafkaSettings
 from pipeline.errors import Misuse
 from pipeline.model import explain
 from pipeline.tracks import Track
@@ -28,9 +29,15 @@ class Section(BaseModel):
 
 
 class WarehouseSettings(Section):
-    """Where the result is kept."""
+    """Where the result is kept: a DuckDB file, or PostgreSQL when ``url`` is given."""
 
     path: Path = Field(DEFAULT_WAREHOUSE, description="The DuckDB file.")
+    url: SecretStr | None = Field(
+        None, description="PostgreSQL's address; with a password from the environment only."
+    )
+    key_file: Path | None = Field(
+        None, description="32 bytes for the keyed hashes, the same for all processes."
+    )
     snapshot_seconds: float = Field(
         60, ge=1, description="How old the copy for analysts may grow while posts come in."
     )
@@ -42,6 +49,12 @@ class BrokerSettings(Section):
     path: Path | None = Field(
         None, description="The local broker's file; default: beside the warehouse, named .broker."
     )
+
+
+class RepeatsSettings(Section):
+    """Where the index of repeats is, when several workers share it."""
+
+    url: SecretStr | None = Field(None, description="Valkey's or Redis's address.")
 
 
 class WebSettings(Section):
@@ -87,6 +100,8 @@ class Settings(BaseSettings):
 
     warehouse: WarehouseSettings = WarehouseSettings()
     broker: BrokerSettings = BrokerSettings()
+    kafka: KafkaSettings | None = None
+    repeats: RepeatsSettings = RepeatsSettings()
     web: WebSettings = WebSettings()
     privacy: PrivacySettings = PrivacySettings()
     models: ModelSettings = ModelSettings()

@@ -1,0 +1,157 @@
+"""Roles as processes of their own: the same parts as in ``up``, on Kafka and a server warehouse."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from config import sources, wiring
+from config.crew import Role
+from config.settings import Settings
+from pipeline.brokers.kafka import KafkaBroker
+from pipeline.enrich import Enricher
+from pipeline.errors import Misuse, TryLater
+from pipeline.incidents import Book
+from pipeline.indexes.memory import MemoryRepeatIndex
+from pipeline.indexes.redis import RedisRepeatIndex
+from pipeline.model import Decision, Removal
+from pipeline.ports import Broker, Clock, RepeatIndex, Warehouse
+from pipeline.steps.aliases import Aliases
+from pipeline.steps.links import Linker
+from pipeline.store import Store
+from pipeline.topics import DECISIONS, MENTIONS, TOPICS
+from pipeline.watch import Watch
+from pipeline.worker import Worker
+from sinks.keys import read_or_make_key
+from sinks.postgres_warehouse import PostgresWarehouse
+
+log = logging.getLogger(__name__)
+
+DEFAULT_KEY = Path("groundswell.key")
+#: How long rows may be on their way to the warehouse before an incident is compared once more.
+SETTLE_SECONDS = 15.0
+
+
+def need(known: Settings) -> None:
+    """Raises Misuse naming the setting when what processes share is not configured."""
+    if known.kafka is None:
+        raise Misuse("roles as processes share a Kafka: set servers under [kafka], or use `up`")
+    if known.warehouse.url is None:
+        raise Misuse(
+            "roles as processes share a server warehouse: set GROUNDSWELL_WAREHOUSE__URL to "
+            "PostgreSQL's address, or use `up`"
+        )
+
+
+def broker(known: Settings) -> KafkaBroker:
+    """Kafka, with its topics made and verified. Raises TryLater, GiveUp, Misuse."""
+    need(known)
+    assert known.kafka is not None  # noqa: S101  # said by need
+    made = KafkaBroker(known.kafka)
+    made.ensure(TOPICS)
+    return made
+
+
+def warehouse(known: Settings) -> PostgresWarehouse:
+    """The server warehouse. Raises TryLater, GiveUp, Misuse."""
+    need(known)
+    assert known.warehouse.url is not None  # noqa: S101  # said by need
+    key = read_or_make_key(known.warehouse.key_file or DEFAULT_KEY)
+    return PostgresWarehouse(
+        known.warehouse.url.get_secret_value(), key=key, setting="GROUNDSWELL_WAREHOUSE__URL"
+    )
+
+
+def index(known: Settings) -> RepeatIndex:
+    """The shared index of repeats, or one in memory, which is for a single worker."""
+    if known.repeats.url is None:
+        log.warning("repeats are kept in memory: fine for one worker; several need [repeats] url")
+        return MemoryRepeatIndex()
+    return RedisRepeatIndex(
+        known.repeats.url.get_secret_value(), setting="GROUNDSWELL_REPEATS__URL"
+    )
+
+
+def collect(known: Settings, clock: Clock) -> dict[str, Role]:
+    """An intake for each configured source."""
+    opened = sources.open_all(known, clock)
+    if not opened:
+        raise Misuse("nothing to collect: configure a [[source]] or [[incidents]]")
+    return dict(wiring.feeds(known, opened, broker(known), clock))
+
+
+def work(known: Settings, clock: Clock) -> dict[str, Role]:
+    """One worker."""
+    shared = broker(known)
+    kept = index(known)
+    enrich = Enricher(
+        index=kept,
+        labeller=wiring.labeller(known),
+        aliases=Aliases(known.track),
+        linker=Linker(book := Book()),
+    )
+    # A server remembers by itself; what is in memory is rebuilt from the topic.
+    restore = enrich.restore if isinstance(kept, MemoryRepeatIndex) else None
+    return {
+        "worker": Worker(shared, enrich, book, clock, batch=wiring.WORKER_BATCH, restore=restore)
+    }
+
+
+def store(known: Settings, clock: Clock) -> dict[str, Role]:
+    """One store."""
+    return {"store": Store(broker(known), warehouse(known), clock)}
+
+
+def watch(known: Settings, clock: Clock) -> dict[str, Role]:
+    """The watch; one is active at a time."""
+    linker = Linker(book := Book())
+    return {
+        "watch": Watch(
+            broker(known),
+            warehouse(known),
+            linker,
+            book,
+            clock,
+            tracks=known.track,
+            settle=SETTLE_SECONDS,
+        )
+    }
+
+
+#: The roles that are processes without a page of their own, by command.
+ROLES: dict[str, Callable[[Settings, Clock], dict[str, Role]]] = {
+    "collect": collect,
+    "work": work,
+    "store": store,
+    "watch": watch,
+}
+
+
+class Desk:
+    """What the page of the ``web`` role asks for: decisions and erasure, by way of the topics."""
+
+    def __init__(self, known: Settings, clock: Clock) -> None:
+        self._clock = clock
+        self.broker: Broker = broker(known)
+        self.warehouse: Warehouse = warehouse(known)
+
+    def decide(self, decision: Decision) -> None:
+        """Puts a person's decision on its topic. Raises TryLater."""
+        self._send(DECISIONS, [decision])
+
+    def forget(self, removals: Sequence[Removal]) -> dict[str, Any]:
+        """Erases from the warehouse, and from the topics as the removals travel them."""
+        receipt = self.warehouse.erase(removals, self._clock.now())
+        self._send(MENTIONS, removals)
+        return receipt
+
+    def _send(self, topic: str, words: Sequence[Decision | Removal]) -> None:
+        producer = self.broker.producer()
+        try:
+            for word in words:
+                producer.send(topic, word.key, word.to_json())
+            producer.flush()
+        except TryLater as error:
+            raise TryLater("Kafka does not answer: try again in a few seconds") from error
+        finally:
+            producer.close()

@@ -1,0 +1,87 @@
+"""One role in a process of its own, until it is stopped."""
+
+import secrets
+import threading
+from typing import Any
+
+from config.crew import Crew
+from config.settings import Settings
+from pipeline.clock import SystemClock
+from pipeline.errors import TryLater
+from pipeline.roles import install_stop_signals, pause
+
+
+def run(known: Settings, name: str) -> None:
+    """Runs ``collect``, ``work``, ``store`` or ``watch``. Raises what makes it give up."""
+    from config import scale
+
+    scale.need(known)
+    clock = SystemClock()
+    crew = Crew(clock)
+    install_stop_signals(crew.stop)
+
+    def load() -> None:
+        roles = _patiently(lambda: scale.ROLES[name](known, clock), crew.stop)
+        for part, role in (roles or {}).items():
+            crew.run(part, role)
+
+    crew.start("load", load)
+    crew.stop.wait()
+    crew.join()
+    crew.check()
+
+
+def serve(known: Settings) -> None:
+    """Runs ``web``: the page over the server warehouse; prints its address first."""
+    from config import scale
+    from config.up import label_names
+    from web.app import create_app
+    from web.server import Server, bind
+
+    scale.need(known)
+    clock = SystemClock()
+    crew = Crew(clock)
+    install_stop_signals(crew.stop)
+    desks: list[Any] = []
+    app = create_app(
+        warehouse=lambda: desks[0].warehouse if desks else None,
+        decide=lambda decision: _desk(desks).decide(decision),
+        forget=lambda removals: _desk(desks).forget(removals),
+        clock=clock,
+        token=secrets.token_urlsafe(24),
+        status=lambda: {"state": "running" if desks else "starting", "since": since},
+        names=label_names(),
+    )
+    since = clock.now().isoformat()
+    server = Server(app, bind(known.web.port, known.web.host))
+    server.start()
+    print(server.url, flush=True)
+
+    def load() -> None:
+        desk = _patiently(lambda: scale.Desk(known, clock), crew.stop)
+        if desk is not None:
+            desks.append(desk)
+
+    crew.start("load", load)
+    crew.stop.wait()
+    crew.join()
+    server.close()
+    crew.check()
+
+
+def _desk(desks: list[Any]) -> Any:
+    if not desks:
+        raise TryLater("still starting: try again in a few seconds")
+    return desks[0]
+
+
+def _patiently(make: Any, stop: threading.Event) -> Any:
+    """What ``make`` makes; while servers are away it is tried again, None when told to stop."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            return make()
+        except TryLater as error:
+            failures += 1
+            stop.wait(pause(failures, error.after))
+    return None
