@@ -71,6 +71,13 @@ class ReadingContract:
         with pytest.raises(Misuse, match="longer than"):
             warehouse.sql(slow, seconds=0.2)
 
+    def test_what_is_kept_is_known(self, warehouse: Warehouse) -> None:
+        """Live sources ask so whether a removal concerns anything here."""
+        assert warehouse.rows("is_known", id="x:1") == []
+        warehouse.write(Rows(feedback=[feedback(1)]), START)
+        for number, rows in (("x:1", 1), ("x:a1", 1), ("x:2", 0), ("x:a2", 0), ("' OR 1=1 --", 0)):
+            assert len(warehouse.rows("is_known", id=number)) == rows
+
     def test_times_are_utc(self, warehouse: Warehouse) -> None:
         """Times come out aware and in UTC, from views and from queries."""
         warehouse.write(Rows(feedback=[feedback(1, at=3)]), START)
