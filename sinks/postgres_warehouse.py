@@ -2,8 +2,8 @@
 
 Any number of processes share it: they write one after the other (a write holds the one row of the
 table ``state`` until it is committed), readers never wait. Tables, views and named queries are
-those of the DuckDB warehouse. The server needs no settings; the role must own the database or have CREATE
-and TEMPORARY in it. Analysts get a role of their own:
+those of the DuckDB warehouse. The server needs no settings; the role must own the database or have
+CREATE and TEMPORARY in it. Analysts get a role of their own:
 
     CREATE ROLE analyst LOGIN PASSWORD '…';
     GRANT USAGE ON SCHEMA groundswell TO analyst;
@@ -55,6 +55,8 @@ _WRITER: Final = (
     "statement_timeout = '120s'",
     "idle_in_transaction_session_timeout = '60s'",
 )
+# Bits of a number of mentions for which any plan will do.
+_SMALL: Final = 9
 # Any number: it only has to be the same in all processes that make or renew a schema.
 _MAKING: Final = 4_712_005
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -172,6 +174,10 @@ class PostgresWarehouse:
             arrived = self._upserts["arrived"]
             connection.run(arrived.text, arrived.bound({"arrival": write.arrival}), copy=False)
         connection.run("COMMIT", copy=False)
+        # The server learns of sizes by itself, but a minute late, and until then it plans joins of
+        # thousands of rows as if there were a few: every doubling is told at once.
+        if write.arrival.bit_length() > max(_SMALL, held["arrival"].bit_length()):
+            connection.run_all([f"ANALYZE {name}" for name in _STAGED])
         return write.erased
 
     def _open_writer(self) -> Connection:

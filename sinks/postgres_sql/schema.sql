@@ -167,12 +167,12 @@ CREATE TABLE fct_decision (
 );
 
 -- name: fct_decision_by_subject
--- What was said of a mention or an incident.
-CREATE INDEX fct_decision_by_subject ON fct_decision (subject);
+-- What was said of a mention or an incident. Hashed: what people write may be long.
+CREATE INDEX fct_decision_by_subject ON fct_decision USING hash (subject);
 
 -- name: fct_decision_by_value
 -- Which mentions people linked to an incident.
-CREATE INDEX fct_decision_by_value ON fct_decision (value);
+CREATE INDEX fct_decision_by_value ON fct_decision USING hash (value);
 
 -- name: fct_removal
 -- What must not be shown or not come back. The subject is a keyed hash: these are the block rows too.

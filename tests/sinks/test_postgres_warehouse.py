@@ -3,12 +3,16 @@
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from pipeline.errors import GiveUp, Misuse, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
+from sinks.duckdb_warehouse import DuckDBWarehouse
 from sinks.postgres_link import PostgresLink, patient
 from sinks.postgres_warehouse import PostgresWarehouse
 from tests.contracts.warehouse import WarehouseContract
@@ -16,13 +20,16 @@ from tests.contracts.warehouse_reading import Make
 from tests.contracts.warehouse_words import (
     OFFICIAL,
     START,
+    Word,
     all_views,
     feedback,
     incident,
     link,
     minutes,
     one,
+    rows_of,
     view,
+    worlds,
 )
 from tests.servers.cutting import CuttingDoor
 from tests.servers.postgres import PASSWORD, USER, PostgresServer
@@ -77,6 +84,46 @@ def admin(server: PostgresServer, *statements: str) -> list[dict[str, object]]:
     found: list[dict[str, object]] = connection.run(statements[-1], copy=False).to_pylist()
     connection.close()
     return found
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=worlds())
+def test_it_answers_as_duckdb(postgres_url: str, tmp_path: Path, words: list[Word]) -> None:
+    """The same words, written in the same batches, give the same views and the page's answers."""
+    name = f"test_{secrets.token_hex(6)}"
+    ours = PostgresWarehouse(postgres_url, key=KEY, schema=name)
+    other = DuckDBWarehouse(tmp_path / name, key=KEY)
+    half = len(words) // 2
+    for batch in (words[:half], words[half:]):
+        assert sorted(ours.write(rows_of(batch), START)) == sorted(
+            other.write(rows_of(batch), START)
+        )
+    assert all_views(ours) == all_views(other)
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("newest_feedback", {}),
+        ("newest_feedback", {"linked": True, "track": "acme"}),
+        ("newest_feedback", {"intent": "question"}),
+        ("counts_per_minute", {"from_at": START, "to_at": minutes(60)}),
+        ("counts_per_minute", {"from_at": START, "to_at": minutes(60), "linked": False}),
+        ("incident_list", {}),
+        ("sources_and_tracks", {}),
+        ("totals", {}),
+        ("coverage_now", {}),
+        ("last_event", {}),
+        ("incident_records", {}),
+        *(("mention", {"id": f"x:{n}"}) for n in range(5)),
+        *((query, {"id": OFFICIAL}) for query in ("incident", "incident_posts")),
+        ("incident_timeline", {"id": OFFICIAL}),
+    ]
+    for query, values in asked:
+        assert ours.rows(query, **values) == other.rows(query, **values), query
+    ours.close()
+    other.close()
+    drop(postgres_url, [name])
 
 
 # ---- lost connections --------------------------------------------------------------------------
