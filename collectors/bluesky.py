@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collectors import bluesky_events as events
 from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
 from collectors.times import to_us
+from collectors.trouble import told
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.model import Mention, Removal, load
 from pipeline.ports import Clock, Item, Unreadable
@@ -135,7 +136,7 @@ class Bluesky:
                 compression=None,  # the stream of posts alone is small, unpacking it is not
             )
         except (OSError, EOFError, WebSocketException) as error:
-            raise _Broken(f"cannot reach {self._host} ({_told(error)})") from error
+            raise _Broken(f"cannot reach {self._host} ({told(error)})") from error
 
     def _address(self, position: Position | None) -> str:
         """What to ask for; events of accounts and identities come along unasked."""
@@ -162,7 +163,7 @@ class Bluesky:
                     raise _Broken(f"{self._host} sent nothing for {silence}") from None
                 yield None
             except (OSError, ConnectionClosed) as error:
-                raise _Broken(f"{self._host} closed the connection ({_told(error)})") from error
+                raise _Broken(f"{self._host} closed the connection ({told(error)})") from error
             else:
                 heard = self._clock.now()
                 yield frame if isinstance(frame, bytes) else frame.encode()
@@ -298,11 +299,6 @@ class Bluesky:
 
 class _Broken(Exception):
     """The connection is of no more use; the message says why, for a person."""
-
-
-def _told(error: BaseException) -> str:
-    """An error of the network in a few words, on one line."""
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _digest(number: str) -> int:

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from collectors.incidents import statuspage_answers as answers
 from collectors.times import instant
+from collectors.trouble import told
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.model import load, to_ms
 
@@ -67,8 +68,8 @@ class Documents:
                 self._refuse(answer)
                 body = self._body(answer, stop)
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            told = " ".join(str(error).split())[:200] or type(error).__name__
-            raise TryLater(f"{self._source}: cannot reach {self._host} ({told})") from error
+            reason = f"cannot reach {self._host} ({told(error)})"
+            raise TryLater(f"{self._source}: {reason}") from error
         if body is None:
             return None
         document = self._document(path, body)

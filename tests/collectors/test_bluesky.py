@@ -1,5 +1,6 @@
 """Bluesky over a local server that speaks Jetstream: posts, edits, ends, resuming, and trouble."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from collectors import bluesky_events
 from collectors.bluesky import OVERLAP_US, Bluesky
 from collectors.times import to_us
 from pipeline.clock import ManualClock, SystemClock
-from pipeline.errors import TryLater
+from pipeline.errors import GiveUp, TryLater
 from pipeline.model import Coverage, Mention, Removal
 from pipeline.ports import Collector, Item, Unreadable
 from pipeline.tracks import Track
@@ -378,12 +379,22 @@ def test_a_server_that_is_away_is_one_clear_line() -> None:
     error = trouble(made)
     assert str(error).startswith("bluesky: cannot reach 127.0.0.1:")
     assert "\n" not in str(error)
+    assert "Errno" not in str(error)
 
 
 def test_a_server_that_speaks_something_else_is_tried_again(server: Jetstream) -> None:
     """A refusal of the upgrade is an answer of a proxy or a maintenance page."""
     made = Bluesky("bluesky", SystemClock(), url=server.url.replace("ws://", "wss://"))
     assert "cannot reach" in str(trouble(made))
+
+
+def test_a_package_that_is_missing_is_named(
+    server: Jetstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A small install gets a line that says what to type."""
+    monkeypatch.setitem(sys.modules, "websockets.sync.client", None)
+    with pytest.raises(GiveUp, match=r"bluesky: wants the package websockets: pip install"):
+        next(source(server).items(None, threading.Event()))
 
 
 def test_a_foreign_cursor_starts_from_now(server: Jetstream) -> None:
