@@ -12,6 +12,9 @@ help:  ## list the targets
 demo: $(RUN)  ## a recorded failure of an invented company, live on a page; no network, no accounts
 	$(BIN)/groundswell demo
 
+cluster: $(DEV)  ## the demo on Kafka, PostgreSQL and Redis, a process for each role; Ctrl-C ends it
+	$(BIN)/python -m tests.servers.cluster
+
 test: $(DEV) lint types layers  ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest
 
@@ -51,4 +54,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo test lint types layers schemas pins clean
+.PHONY: help demo cluster test lint types layers schemas pins clean
