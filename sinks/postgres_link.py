@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
-from adbc_driver_manager import Error, dbapi
+from adbc_driver_manager import AdbcStatusCode, Error, dbapi
 from adbc_driver_postgresql import StatementOptions
 from adbc_driver_postgresql.dbapi import connect
 
@@ -30,6 +30,12 @@ _QUESTION: Final = ("statement_timeout = '60s'",)
 #: Connections kept for the next question.
 _IDLE: Final = 4
 _NO_COPY: Final = {StatementOptions.USE_COPY.value: "false"}
+# What the driver itself does not take, whatever the server would say.
+_OF_THE_DRIVER: Final = (
+    AdbcStatusCode.NOT_IMPLEMENTED,
+    AdbcStatusCode.INVALID_ARGUMENT,
+    AdbcStatusCode.INVALID_DATA,
+)
 # What a server says that will soon be there, in answer to a login.
 _SOON = re.compile(r"starting up|shutting down|in recovery|not yet accepting|too many|remaining")
 _FATAL = re.compile(r"FATAL:\s*(.*)")
@@ -141,7 +147,8 @@ class PostgresLink:
         state = error.sqlstate
         if lost(error):
             return TryLater("the connection to PostgreSQL was lost")
-        assert state is not None  # noqa: S101 - lost() is true of errors without one
+        if state is None:
+            return GiveUp(f"the driver of PostgreSQL failed: {error.status_code.name}")
         if state.startswith(_LATER):
             return TryLater(f"PostgreSQL cannot do it now (SQLSTATE {state})")
         if state == "42501":
@@ -170,8 +177,10 @@ class PostgresLink:
 
 
 def lost(error: Error) -> bool:
-    """Whether the connection is gone: the driver then has no SQLSTATE, or the server's farewell."""
-    return error.sqlstate is None or error.sqlstate.startswith("57P")
+    """Whether the connection is gone: by the server's farewell or, without one, the driver."""
+    if error.sqlstate is None:
+        return error.status_code not in _OF_THE_DRIVER
+    return error.sqlstate.startswith("57P")
 
 
 def patient(url: str) -> str:

@@ -58,7 +58,7 @@ def answer(connection: Connection, text: str, limit: int | None, seconds: float 
     except Error as error:
         if error.sqlstate == "57014":
             raise Misuse(f"the query took longer than {seconds:g} s; ask for less") from error
-        if lost(error) or error.sqlstate is None or error.sqlstate.startswith(("53", "58")):
+        if lost(error) or (error.sqlstate or "").startswith(("53", "58")):
             raise  # the server's matter, not the statement's
         raise Misuse(_one_line(error)) from error
 
@@ -105,5 +105,5 @@ def _in_utc(value: Any) -> Any:
 def _one_line(error: Error) -> str:
     """The first line of what PostgreSQL says."""
     told = _ERROR.search(str(error))
-    line = told.group(1) if told else f"SQLSTATE {error.sqlstate}"
+    line = told.group(1) if told else f"the driver says {error.status_code.name}"
     return f"this SQL cannot be answered: {line[:_LONGEST_MESSAGE]}"
