@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.brokers.local import LocalBroker
 from pipeline.model import Removal
-from pipeline.ports import Clock, Warehouse
+from pipeline.ports import Clock, Rows, Warehouse
 
 
 def erase(
@@ -15,17 +15,10 @@ def erase(
 
     The warehouse comes first: its block rows stop what is still on its way from coming back.
     """
-    ids = _mentions_of(warehouse, removals)
-    receipt = warehouse.erase(removals, clock.now())
+    now = clock.now()
+    # What a repeated request names is told again, so the topics lose it even after a crash here.
+    ids = warehouse.write(Rows(removals=removals), now)
+    receipt = warehouse.erase(removals, now)
     if broker is not None:
-        receipt["records"] = broker.erase(ids)
+        receipt["records"] = broker.erase({*ids, *(removal.removal for removal in removals)})
     return receipt
-
-
-def _mentions_of(warehouse: Warehouse, removals: Sequence[Removal]) -> set[str]:
-    """The keys that the removals stand for on the topics, as far as the warehouse knows them."""
-    named = {removal.removal for removal in removals}
-    for removal in removals:
-        found = warehouse.rows("mentions_of", removal=removal.removal)
-        named.update(str(row["id"]) for row in found)
-    return named
