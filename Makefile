@@ -32,7 +32,7 @@ schemas: $(DEV)  ## write the JSON Schemas of the words into docs/schemas
 	$(BIN)/python -m config.schemas docs/schemas
 
 pins: $(DEV)  ## resolve the dependencies anew and pin them with hashes
-	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml -o requirements/run.txt
+	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --extra bluesky -o requirements/run.txt
 	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --all-extras --group dev -o requirements/dev.txt
 PIN := --quiet --generate-hashes --universal --no-annotate --no-header --python-version 3.11
 

@@ -119,7 +119,7 @@ class Statuspage:
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: everything the page lists."""
         progress = Progress.of(cursor)
-        with client(self.name) as connection:
+        with client() as connection:
             # Made here: a document counts as had only if what it told was handed over.
             documents = Documents(self.name, connection, self._base)
             while not stop.is_set():

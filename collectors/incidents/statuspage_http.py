@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from collectors.incidents import statuspage_answers as answers
 from collectors.times import instant
 from collectors.trouble import told
-from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.errors import SetAside, TryLater
 from pipeline.model import load, to_ms
 
 if TYPE_CHECKING:
@@ -23,13 +23,10 @@ LONGEST_PAUSE = 900.0
 _ASK = "is it the address of a status page?"
 
 
-def client(source: str) -> "httpx.Client":
-    """A client for one source. Raises GiveUp when the package is not installed."""
-    try:
-        import httpx
-    except ModuleNotFoundError as error:
-        install = "pip install 'groundswell[statuspage]'"
-        raise GiveUp(f"{source}: wants the package httpx: {install}") from error
+def client() -> "httpx.Client":
+    """A client for one source."""
+    import httpx  # 50 ms that a process without a status page need not spend
+
     return httpx.Client(
         timeout=PATIENCE,
         follow_redirects=True,

@@ -1,6 +1,5 @@
 """Status pages over a local server: every change once, whatever the page answers in between."""
 
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from collectors.incidents import statuspage_answers as answers
 from collectors.incidents.statuspage import Statuspage
 from pipeline.clock import ManualClock
-from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident, StatusAt
 from pipeline.ports import Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
@@ -244,13 +243,6 @@ def test_a_page_that_is_away_is_tried_again() -> None:
         made = source(gone)
     with pytest.raises(TryLater, match="acme-status: cannot reach 127"):
         Listener(made).round()
-
-
-def test_a_package_that_is_missing_is_named(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small install gets a line that says what to type."""
-    monkeypatch.setitem(sys.modules, "httpx", None)
-    with pytest.raises(GiveUp, match=r"acme-status: wants the package httpx: pip install"):
-        Listener(source(page)).round()
 
 
 def test_coverage_grows_while_the_page_is_read(page: Page) -> None:
