@@ -88,7 +88,8 @@ class Cluster:
     """Three servers and the processes of all roles, from entering the context to leaving it.
 
     ``settings`` is the text of groundswell.toml (tracks); each text in ``collectors`` adds the
-    sources of one collector. Paths in them start at ``folder``, where the logs are, too.
+    sources of one collector; ``kafka`` adds to the table of that name. Paths start at ``folder``,
+    where the logs are, too.
     ``processes`` gives each process by its name: collect-1, work-1, store-1, watch, web.
     """
 
@@ -100,6 +101,7 @@ class Cluster:
         *,
         workers: int = 3,
         stores: int = 2,
+        kafka: str = "",
         durable: bool = False,
     ) -> None:
         self.folder = folder
@@ -113,7 +115,7 @@ class Cluster:
             made.callback(self.redis.stop)
             port = free_port()
             self.url = f"http://127.0.0.1:{port}"
-            shared = f'{settings}\n[kafka]\nservers = "{self.kafka.address}"\n'
+            shared = f'{settings}\n[kafka]\nservers = "{self.kafka.address}"\n{kafka}'
             for number, sources in enumerate(collectors, 1):
                 self._add(f"collect-{number}", "collect", settings=f"{sources}\n{shared}")
             for number in range(1, workers + 1):
