@@ -1,12 +1,15 @@
 """The PostgreSQL of the tests of sinks: started by them, and never skipped in CI."""
 
 import os
+import secrets
 from collections.abc import Iterator
 
 import pytest
 
+from sinks.postgres_warehouse import PostgresWarehouse
 from tests.servers.kafka import CannotStartError
 from tests.servers.postgres import PostgresServer
+from tests.sinks.postgres_helpers import KEY, MakeOn, drop
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,19 @@ def postgres_url(request: pytest.FixtureRequest) -> str:
         return named
     server: PostgresServer = request.getfixturevalue("postgres_server")
     return server.url
+
+
+@pytest.fixture
+def make_on(postgres_server: PostgresServer) -> Iterator[MakeOn]:
+    """Opens warehouses of one schema of its own on the tests' own server, or through a door."""
+    schema = f"test_{secrets.token_hex(6)}"
+    made: list[PostgresWarehouse] = []
+
+    def make(url: str = postgres_server.url, key: bytes = KEY) -> PostgresWarehouse:
+        made.append(PostgresWarehouse(url, key=key, schema=schema, setting="GROUNDSWELL_STORE"))
+        return made[-1]
+
+    yield make
+    for warehouse in made:
+        warehouse.close()
+    drop(postgres_server.url, [schema])
