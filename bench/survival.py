@@ -33,9 +33,8 @@ from tests.servers.cluster import Cluster, halves, recorded
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 LENGTH = timedelta(minutes=60)
-TRACKS = "".join(
-    f'[[track]]\nname = "{name}"\nterms = ["{name}"]\n' for name in ("acme", "nordwind")
-)
+NAMES = ("acme", "nordwind")
+TRACKS = "".join(f'[[track]]\nname = "{name}"\nterms = ["{name}"]\n' for name in NAMES)
 GROUPS = ("worker", "store", "watch")
 #: So long nothing may be on its way, in seconds: then also what is compared once more is over.
 STEADY = SETTLE_SECONDS + 5
