@@ -1,5 +1,6 @@
 """One role in a process of its own, until it is stopped."""
 
+import logging
 import secrets
 import threading
 from typing import Any
@@ -9,6 +10,8 @@ from config.settings import Settings
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
 from pipeline.roles import install_stop_signals, pause
+
+log = logging.getLogger(__name__)
 
 
 def run(known: Settings, name: str) -> None:
@@ -83,5 +86,7 @@ def _patiently(make: Any, stop: threading.Event) -> Any:
             return make()
         except TryLater as error:
             failures += 1
-            stop.wait(pause(failures, error.after))
+            seconds = pause(failures, error.after)
+            log.warning("starting: %s; again in %.1f s", error, seconds)
+            stop.wait(seconds)
     return None

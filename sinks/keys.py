@@ -54,13 +54,17 @@ def read_or_make_key(path: Path) -> bytes:
     except OSError as error:
         raise GiveUp(f"cannot read the warehouse's key {path}: {error.strerror}") from error
     key = secrets.token_bytes(KEY_BYTES)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(key)
             os.fsync(file.fileno())
+        os.link(draft, path)  # whole or not at all: other processes start at the same moment
     except FileExistsError:
         return path.read_bytes()  # another process was faster
     except OSError as error:
         raise GiveUp(f"cannot write the warehouse's key {path}: {error.strerror}") from error
+    finally:
+        draft.unlink(missing_ok=True)
     return key
