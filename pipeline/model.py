@@ -64,8 +64,8 @@ def _text(text: str) -> str:
 
 Instant = Annotated[datetime, AfterValidator(in_utc)]
 Text = Annotated[str, AfterValidator(_text)]
-# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``load`` before. An id is
-# a key in every store, and PostgreSQL's keys end at 2.7 kB.
+# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``load`` before.
+# An id is a key in every store, and PostgreSQL's keys end at 2.7 kB.
 Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=600)]
 Words = tuple[str, ...]
 Probability = Annotated[float, Field(ge=0, le=1)]
