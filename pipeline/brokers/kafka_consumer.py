@@ -26,7 +26,6 @@ TAKEN_OVER = (
     kafka_errors.CommitFailedError,
     kafka_errors.FencedInstanceIdError,
     kafka_errors.IllegalGenerationError,
-    kafka_errors.RebalanceInProgressError,
     kafka_errors.UnknownMemberIdError,
 )
 
@@ -57,11 +56,9 @@ class Lost(ConsumerRebalanceListener):  # type: ignore[misc]  # the library has 
 
 
 class FinishedJoin:
-    """A join that came to its end between two polls, shown to the library as one that goes on.
+    """A join that ended between two polls, shown to the library as one that still goes on.
 
-    kafka-python 3.0 looks whether its last attempt to join is done, and if so begins another
-    before it has looked at the result. With every member out of ``poll`` at the wrong moment the
-    group would join for ever. Who waits for this one has the result at once.
+    Who waits for this one has the result at once; see ``_keep_join``.
     """
 
     is_done = False
@@ -83,11 +80,19 @@ class FinishedJoin:
 
 
 def _keep_join(client: Any) -> None:
-    """Saves the result of a join that ended while nobody polled."""
+    """Lets the next poll take the result of a join that ended while nobody polled.
+
+    kafka-python 3.0 joins in the background but takes the result in ``poll`` only, and forgets it
+    there: a join that is done it begins anew, so that members who are out of ``poll`` at the wrong
+    moment deal partitions out for ever; and if it was new metadata that made it join, it sees no
+    reason to look at the result, and the member gets nothing until its process ends.
+    """
     coordinator = client._coordinator
     task = coordinator._join_task
-    if task is not None and task.is_done and task.succeeded():
-        coordinator._join_task = FinishedJoin(task)
+    if task is not None:
+        coordinator.request_rejoin()
+        if task.is_done and task.succeeded():
+            coordinator._join_task = FinishedJoin(task)
 
 
 class KafkaConsumer:
@@ -140,14 +145,15 @@ class KafkaConsumer:
     def commit(self) -> None:
         """Commits what was handed out; a watchdog bounds it. Raises Fenced, TryLater, GiveUp."""
         self._take_in({})
-        if not self._next or self._client is None:
-            return
-        client, offsets, patience = self._client, dict(self._next), self._link.settings.patience
+        deadline = time.monotonic() + self._link.settings.patience
         try:
-            within(
-                patience + STALLED_AFTER,
-                lambda: client.commit(offsets, timeout_ms=int(patience * 1_000)),
-            )
+            while self._next and self._client is not None and not self._committed():
+                if time.monotonic() > deadline:
+                    self.rewind()
+                    raise self._fenced()
+                # What we keep can be committed as soon as the partitions are dealt out.
+                _keep_join(self._client)
+                self._take_in(self._client.poll(timeout_ms=100, max_records=STEP))
         except TAKEN_OVER as error:
             self.rewind()
             raise self._fenced() from error
@@ -158,6 +164,16 @@ class KafkaConsumer:
             raise self._link.meaning(error, f"commit as {self._group}") from error
         self._first.clear()
         self._next.clear()
+
+    def _committed(self) -> bool:
+        """Commits; False while the group deals its partitions out."""
+        client, offsets, patience = self._client, dict(self._next), self._link.settings.patience
+        wait_ms = int(patience * 1_000)
+        try:
+            within(patience + STALLED_AFTER, lambda: client.commit(offsets, timeout_ms=wait_ms))
+        except kafka_errors.RebalanceInProgressError:
+            return False
+        return True
 
     def rewind(self) -> None:
         """Goes back to the last commit in what it still holds; asks nobody."""
@@ -185,9 +201,14 @@ class KafkaConsumer:
         if self._client is None:
             self._must_exist(self._topics)
             self._lost = Lost()
-            self._client = self._link.consumer(self._group)
-            self._client.subscribe(self._topics, listener=self._lost)
+            self._client = self._link.ready(self._link.consumer(self._group), self._subscribe)
         return self._client
+
+    def _subscribe(self, client: Any) -> None:
+        for topic in self._topics:
+            # Known before the first join: who leads the group deals out only what it knows.
+            client.partitions_for_topic(topic)
+        client.subscribe(self._topics, listener=self._lost)
 
     def _take_in(self, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Keeps what came and drops what was lost. Raises Fenced if that was not committed yet."""

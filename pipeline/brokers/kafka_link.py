@@ -80,6 +80,15 @@ class KafkaLink:
             metrics_enabled=False,
         )
 
+    def ready(self, consumer: Any, begin: Callable[[Any], None]) -> Any:
+        """The consumer after ``begin``, which may ask the brokers; closed if that fails."""
+        try:
+            within(2 * self.settings.patience + STALLED_AFTER, lambda: begin(consumer))
+        except BaseException:
+            self.bury(lambda: consumer.close(autocommit=False, timeout_ms=0))
+            raise
+        return consumer
+
     @contextmanager
     def admin(self) -> Iterator[Any]:
         """A KafkaAdminClient of the library for a few calls. Raises TryLater or GiveUp."""
