@@ -42,16 +42,15 @@ def read(path: Path) -> Note | None:
     return note
 
 
-def call(note: Note, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Posts ``body`` as JSON to the running process and returns its answer.
+def call(note: Note, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Posts ``body`` as JSON to the running process, or gets ``path``, and returns its answer.
 
     Raises TryLater when it does not answer, GiveUp with its words when it refuses.
     """
     request = urllib.request.Request(  # noqa: S310  # the address is from our own note, loopback
         note.url + path,
-        data=json.dumps(body).encode(),
+        data=None if body is None else json.dumps(body).encode(),
         headers={"Content-Type": "application/json", "Authorization": f"Bearer {note.token}"},
-        method="POST",
     )
     # A proxy from the environment must not see what stays on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

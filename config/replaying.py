@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from collectors.incidents.recorded import RecordedIncidents
 from collectors.recorded import Recorded
 from config import memory, wiring
-from config.settings import Settings, broker_beside
+from config.settings import Settings
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.intake import Intake
@@ -76,7 +76,7 @@ def replay(
         with _progress() as bar:
             task = bar.add_task("replay", total=len(posts))
             seconds = run(lambda: bar.update(task, completed=merged.read))
-        dead = _keep_dead_letters(broker, broker_beside(warehouse))
+        dead = _keep_dead_letters(broker, known.broker_for(warehouse))
         totals = store.rows("totals")[0]
         _say_stages(run, parts)
         parts.close()

@@ -1,5 +1,6 @@
 """Settings: ``groundswell.toml``, overridden by ``GROUNDSWELL_…`` variables."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.errors import Misuse
 from pipeline.model import explain
 from pipeline.tracks import Track
 
+PREFIX = "GROUNDSWELL_"
 DEFAULT_FILE = Path("groundswell.toml")
 DEFAULT_WAREHOUSE = Path("groundswell.duckdb")
 
@@ -94,7 +96,7 @@ class Settings(BaseSettings):
     """All settings. Every field has a default, so that no file at all is fine."""
 
     model_config = SettingsConfigDict(
-        env_prefix="GROUNDSWELL_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
     )
     _file: ClassVar[Mapping[str, Any]] = {}
 
@@ -126,12 +128,13 @@ class Settings(BaseSettings):
     @property
     def broker_path(self) -> Path:
         """The local broker's file."""
-        return self.broker.path or broker_beside(self.warehouse.path)
+        return self.broker_for(self.warehouse.path)
 
-
-def broker_beside(warehouse: Path) -> Path:
-    """The local broker's file for a warehouse that names no other."""
-    return warehouse.with_suffix(".broker")
+    def broker_for(self, warehouse: Path) -> Path:
+        """The local broker's file for a warehouse; the configured one for the configured one."""
+        if self.broker.path is not None and warehouse == self.warehouse.path:
+            return self.broker.path
+        return warehouse.with_suffix(".broker")
 
 
 def load(file: Path | None = None) -> Settings:
@@ -147,12 +150,23 @@ def load(file: Path | None = None) -> Settings:
     class FromFile(Settings):
         _file = values
 
+    unknown = [name for name in os.environ if _is_unknown(name)]
+    if unknown:
+        raise Misuse(f"no setting is named {', '.join(sorted(unknown))} (in the environment)")
     try:
         return FromFile()
     except ValidationError as error:
-        raise Misuse(f"settings in {path}: {explain(error)}") from error
+        raise Misuse(f"settings in {path} or the environment: {explain(error)}") from error
     except ValueError as error:  # a GROUNDSWELL_ variable that should be JSON and is not
         raise Misuse(f"settings from the environment: {error}") from error
+
+
+def _is_unknown(variable: str) -> bool:
+    """Whether a variable of ours names no section; those of the tests are their own."""
+    if not variable.startswith(PREFIX) or variable.startswith(f"{PREFIX}TEST_"):
+        return False
+    section = variable.removeprefix(PREFIX).lower().partition("__")[0]
+    return section not in Settings.model_fields
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The catalogue of sources: which types there are, what each needs, and how one is opened."""
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -35,6 +35,12 @@ class Kind:
     settings: type[BaseModel] | str  # the class, or module:Class beside the source
     needs: tuple[str, ...] = ()
     listens: bool = False  # it hears everybody, and is told for whom to listen and who is known
+    address: str = ""  # where it goes unless its settings name another ``url``
+
+    def called(self, given: SourceSettings, position: int) -> str:
+        """The name of the source of one table of the settings."""
+        table = "source" if self.kind == "social" else "incidents"
+        return str(given.own.get("name") or f"{self.name}-{table}-{position}")
 
     def open(
         self,
@@ -54,7 +60,7 @@ class Kind:
                 f"[[{table}]] number {position}, type {self.name}: {explain(error)}"
             ) from error
         values = own.model_dump()
-        values["name"] = values.get("name") or f"{self.name}-{table}-{position}"
+        values["name"] = self.called(given, position)
         if self.listens:
             values |= {"tracks": tracks, "known": passed}
         collector: Collector = _found(self.place)(clock=clock, **values)
@@ -74,6 +80,7 @@ KINDS = (
         "collectors.bluesky:Bluesky",
         "collectors.bluesky:BlueskySettings",
         listens=True,
+        address="wss://jetstream2.us-east.bsky.network",
     ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
     Kind(
@@ -110,6 +117,18 @@ def open_all(
     return opened
 
 
+def addresses(known: Settings) -> list[tuple[str, str]]:
+    """Name and address of every configured source that goes somewhere."""
+    found = []
+    for kind in KINDS:
+        tables = known.source if kind.kind == "social" else known.incidents
+        for position, given in enumerate(tables, 1):
+            address = str(given.own.get("url") or kind.address)
+            if given.type == kind.name and address:
+                found.append((kind.called(given, position), address))
+    return found
+
+
 def find(kind: str, name: str) -> Kind:
     """The type of that name. Raises Misuse listing the types there are."""
     of_kind = [known for known in KINDS if known.kind == kind]
@@ -120,19 +139,30 @@ def find(kind: str, name: str) -> Kind:
     raise Misuse(f"no source of type {name!r}; there are: {types}")
 
 
-def listing(known: Settings) -> Sequence[dict[str, Any]]:
-    """What ``groundswell sources`` prints: every type, and whether it is configured."""
+def listing(known: Settings, running: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
+    """What ``groundswell sources`` prints: every type, whether it is configured, and its health.
+
+    ``running`` is what the running process says of itself (``/api/status``), None if none runs.
+    """
+    told = {source["name"]: source for source in (running or {}).get("sources", ())}
     rows = []
     for kind in KINDS:
         tables = known.source if kind.kind == "social" else known.incidents
-        configured = any(table.type == kind.name for table in tables)
+        names = [kind.called(t, n) for n, t in enumerate(tables, 1) if t.type == kind.name]
+        healths = [_health(told.get(name), running is not None) for name in names]
         rows.append(
             {
                 "name": kind.name,
                 "kind": kind.kind,
-                "configured": configured,
-                "needs": [] if configured else list(kind.needs),
-                "health": "not running" if configured else "not configured",
+                "configured": bool(names),
+                "needs": [] if names else list(kind.needs),
+                "health": ", ".join(dict.fromkeys(healths)) or "not configured",
             }
         )
     return rows
+
+
+def _health(told: Mapping[str, Any] | None, is_running: bool) -> str:
+    if told is None:
+        return "not in the running process" if is_running else "not running"
+    return str(told.get("trouble") or told["state"])

@@ -7,7 +7,7 @@ bytes of one JSON document into a word and is the only place where foreign JSON 
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 import orjson
 from pydantic import (
@@ -25,6 +25,8 @@ from pipeline.errors import SetAside
 MAX_TEXT_BYTES = 1_048_576
 # Clocks of platforms run ahead of ours, but a post from the far future is a wrong clock.
 EVENT_AHEAD = timedelta(minutes=5)
+#: How the ids of incidents begin that ``watch`` proposed itself.
+PROPOSAL = "groundswell:"
 #: Stands for a time that was not given, until the model fills it.
 UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
@@ -222,8 +224,6 @@ class Incident(Word):
     ``official_id`` stands on a proposal of ours that an official incident has taken over.
     """
 
-    PROPOSED_BY: ClassVar[str] = "groundswell"
-
     id: Annotated[Name, Field(pattern=r"^[^:\s]+:.+$")]
     title: str
     status: Status
@@ -276,7 +276,7 @@ class Incident(Word):
     @property
     def is_proposed(self) -> bool:
         """True for incidents that ``watch`` proposed itself."""
-        return self.id.startswith(f"{self.PROPOSED_BY}:")
+        return self.id.startswith(PROPOSAL)
 
     @property
     def opened_at(self) -> datetime:
@@ -424,6 +424,8 @@ class Decision(Word):
                 raise ValueError(f"relabel wants HEAD=NAME with HEAD one of {heads}")
         elif self.verb in {"link", "unlink", "merge"} and not self.value:
             raise ValueError(f"{self.verb} wants an incident's id as value")
+        if self.verb in {"accept", "dismiss"} and not self.subject.startswith(PROPOSAL):
+            raise ValueError(f"{self.verb} wants a proposal's id, which begins with {PROPOSAL}")
         return self
 
     @property
@@ -547,11 +549,16 @@ def read(kind: type[W], data: bytes | str) -> W:
 def check(kind: type[W], value: Any) -> W:
     """The word in an already decoded JSON value. Raises SetAside as ``read`` does."""
     if not isinstance(value, dict):
-        raise SetAside(f"a {kind.__name__.lower()} is a JSON object, this is not")
+        raise SetAside(f"{_named(kind)} is a JSON object, this is not")
     try:
         return kind.model_validate({k: v for k, v in value.items() if v is not None})
     except ValidationError as error:
-        raise SetAside(f"not a {kind.__name__.lower()}: {explain(error)}") from error
+        raise SetAside(f"not {_named(kind)}: {explain(error)}") from error
+
+
+def _named(kind: type["Word"]) -> str:
+    name = kind.__name__.lower()
+    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
 def read_post(data: bytes | str) -> "Mention | Removal | Decision":

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from pipeline.bursts import NEW_NORMAL, Burst
 from pipeline.incidents import Book
-from pipeline.model import CLOSED, Component, Incident, StatusAt, Update, from_ms, to_ms
+from pipeline.model import CLOSED, PROPOSAL, Component, Incident, StatusAt, Update, from_ms, to_ms
 from pipeline.steps.candidates import spaced
 from pipeline.tracks import Track
 
@@ -185,7 +185,7 @@ def opened(burst: Burst) -> Incident:
     at, onset = from_ms(burst.at_ms), from_ms(burst.onset_ms)
     track = "-".join(burst.track.split()) or "all"
     record = Incident(
-        id=f"{Incident.PROPOSED_BY}:{track}-{onset:%Y%m%dT%H%M}",
+        id=f"{PROPOSAL}{track}-{onset:%Y%m%dT%H%M}",
         title="",
         status="proposed",
         tracks=_tracks_of(burst.track),

@@ -3,9 +3,10 @@
 import argparse
 import csv
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -28,7 +29,7 @@ def register(commands: Commands) -> None:
         description="Answers one SELECT over the stable views: feedback, mention_tracks, "
         "incident_feedback, incidents, coverage, mentions_hourly, removals. It can neither write "
         "nor read files. While `groundswell up` runs it reads the newest snapshot and says how old "
-        "that is. All times are UTC.",
+        "that is. All times are UTC. In CSV an apostrophe stands before formulas.",
     )
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
@@ -72,16 +73,18 @@ def run_deadletter(options: argparse.Namespace) -> int:
     from pipeline.brokers.local import LocalBroker
 
     known = settings.load(options.config)
-    path = known.broker_path
-    if options.warehouse is not None:
-        path = settings.broker_beside(options.warehouse)
+    path = known.broker_for(options.warehouse or known.warehouse.path)
     if not path.exists():
         show(Table(LETTER), options.format)
         return 0
     with closing(LocalBroker(path)) as broker:
         if options.what == "replay":
-            ids = options.ids or [letter.id for letter in deadletters.listing(broker)]
+            known_ids = [letter.id for letter in deadletters.listing(broker)]
+            if strange := set(options.ids) - set(known_ids):
+                raise Misuse(f"no dead letter has the id {', '.join(sorted(strange))}")
+            ids = options.ids or known_ids
             print(f"{deadletters.replay(broker, ids, _preparer(known)):,} sent again")
+            print("what is still unreadable comes back to the list", file=sys.stderr)
             return 0
         letters = deadletters.listing(broker)
     show(Table(LETTER, [astuple(letter) for letter in letters]), options.format)
@@ -125,14 +128,39 @@ def show(table: Table, form: str) -> None:
 def _json(table: Table) -> None:
     import orjson
 
-    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    names = _distinct(table.columns)
+    rows = [{n: _plain(cell) for n, cell in zip(names, row, strict=True)} for row in table.rows]
     sys.stdout.buffer.write(
         orjson.dumps(rows, default=str, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2) + b"\n"
     )
 
 
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Column names, a second one of the same name with its number."""
+    seen: Counter[str] = Counter()
+    distinct = []
+    for name in names:
+        seen[name] += 1
+        distinct.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return distinct
+
+
+def _plain(cell: Any) -> Any:
+    """A cell as JSON can hold it: whole numbers beyond 64 bits are text."""
+    if isinstance(cell, int) and not -(2**63) <= cell < 2**63:
+        return str(cell)
+    return cell
+
+
 def _tame(cell: Any) -> Any:
-    """A cell that no spreadsheet runs: text that looks like a formula gets an apostrophe."""
+    """A cell that no spreadsheet runs: text that looks like a formula gets an apostrophe.
+
+    Times are RFC 3339, truth is true or false, as in JSON.
+    """
+    if isinstance(cell, datetime):
+        return cell.isoformat().replace("+00:00", "Z")
+    if isinstance(cell, bool):
+        return str(cell).lower()
     if isinstance(cell, str) and cell.startswith(FORMULA):
         return "'" + cell
     return cell

@@ -51,7 +51,8 @@ def run_decide(options: argparse.Namespace) -> int:
     """Puts the decision where the warehouse and the workers find it."""
     from pipeline.clock import SystemClock
 
-    path = _warehouse(options)
+    known = settings.load(options.config)
+    path = _warehouse(options, known)
     try:
         decision = Decision(
             id=str(uuid.uuid4()),
@@ -63,16 +64,28 @@ def run_decide(options: argparse.Namespace) -> int:
         )
     except ValidationError as error:
         raise Misuse(explain(error)) from error
+    _name_is_known(decision)
     running = note.read(note.beside(path))
     if running is not None:
         note.call(running, "/api/decisions", json.loads(decision.to_json()))
     else:
-        _decide_here(path, decision)
+        _decide_here(path, known.broker_for(path), decision)
     print(decision.to_json().decode())
     return 0
 
 
-def _decide_here(path: Path, decision: Decision) -> None:
+def _name_is_known(decision: Decision) -> None:
+    """Raises Misuse for a relabel to a name that its head does not have."""
+    from config.up import label_names
+
+    if decision.verb == "relabel":
+        head, _, name = decision.value.partition("=")
+        names = label_names().get(head)
+        if names is not None and name not in names:
+            raise Misuse(f"{head} has no {name!r}; there are: {', '.join(names)}")
+
+
+def _decide_here(path: Path, broker_path: Path, decision: Decision) -> None:
     """Into the warehouse now, and onto the topic for the workers of the next ``up``."""
     from config import wiring
     from pipeline.brokers.local import LocalBroker
@@ -80,7 +93,6 @@ def _decide_here(path: Path, decision: Decision) -> None:
     from pipeline.topics import DECISIONS
 
     with closing(wiring.warehouse(path)) as warehouse:
-        broker_path = settings.broker_beside(path)
         if broker_path.exists():
             with closing(LocalBroker(broker_path)) as broker:
                 producer = broker.producer()
@@ -96,7 +108,8 @@ def run_forget(options: argparse.Namespace) -> int:
 
     if not options.mention and not options.author:
         raise Misuse("say what to forget: --mention SOURCE:ID or --author SOURCE:ID")
-    path = _warehouse(options)
+    known = settings.load(options.config)
+    path = _warehouse(options, known)
     now = SystemClock().now()
     try:
         removals = [
@@ -111,12 +124,12 @@ def run_forget(options: argparse.Namespace) -> int:
         asked = {"mentions": options.mention, "authors": options.author}
         receipt = note.call(running, "/api/forget", asked)
     else:
-        receipt = _forget_here(path, removals)
+        receipt = _forget_here(path, known.broker_for(path), removals)
     print(json.dumps(receipt, indent=2, default=str))
     return 0
 
 
-def _forget_here(path: Path, removals: Sequence[Removal]) -> dict[str, object]:
+def _forget_here(path: Path, broker_path: Path, removals: Sequence[Removal]) -> dict[str, object]:
     from config import wiring
     from config.erasing import erase
     from pipeline.brokers.local import LocalBroker
@@ -124,16 +137,15 @@ def _forget_here(path: Path, removals: Sequence[Removal]) -> dict[str, object]:
 
     with ExitStack() as opened:
         warehouse = opened.enter_context(closing(wiring.warehouse(path)))
-        broker_path = settings.broker_beside(path)
         broker = None
         if broker_path.exists():
             broker = opened.enter_context(closing(LocalBroker(broker_path)))
         return erase(warehouse, broker, removals, SystemClock())
 
 
-def _warehouse(options: argparse.Namespace) -> Path:
+def _warehouse(options: argparse.Namespace, known: settings.Settings) -> Path:
     """The warehouse that is meant; it has to be there. Raises Misuse."""
-    path: Path = options.warehouse or settings.load(options.config).warehouse.path
+    path: Path = options.warehouse or known.warehouse.path
     if not path.exists():
         raise Misuse(f"there is no warehouse at {path}: name another with --warehouse")
     return path

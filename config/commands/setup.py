@@ -14,6 +14,9 @@ from pipeline.ports import Table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
+#: Where the servers of these schemes listen unless their address says otherwise.
+PORTS = {"http": 80, "ws": 80, "redis": 6379, "rediss": 6379, "unix": 0}
+
 
 def register(commands: Commands) -> None:
     """Adds the commands of this file."""
@@ -61,9 +64,11 @@ def run_init(options: argparse.Namespace) -> int:
 
 def run_sources(options: argparse.Namespace) -> int:
     """Prints the catalogue."""
-    from config import sources
+    from config import note, sources
 
-    rows = sources.listing(settings.load(options.config))
+    known = settings.load(options.config)
+    running = note.read(note.beside(known.warehouse.path))
+    rows = sources.listing(known, note.call(running, "/api/status") if running else None)
     if options.format != "json":
         rows = [row | {"needs": ", ".join(row["needs"])} for row in rows]
     show(Table(list(rows[0]), [tuple(row.values()) for row in rows]), options.format)
@@ -75,7 +80,12 @@ def run_check(options: argparse.Namespace) -> int:
     known = settings.load(options.config)
     print(f"settings: fine, {len(known.track)} tracks")
     wrong = 0
-    for name, look in (("sources", _sources), ("warehouse", _warehouse), ("page", _page)):
+    looks = [("sources", _sources), ("warehouse", _warehouse), ("page", _page)]
+    if known.kafka is not None:
+        looks.append(("kafka", _kafka))
+    if known.repeats.url is not None:
+        looks.append(("repeats", _repeats))
+    for name, look in looks:
         try:
             print(f"{name}: {look(known)}")
         except GroundswellError as error:
@@ -91,12 +101,48 @@ def _sources(known: settings.Settings) -> str:
     opened = sources.open_all(known, SystemClock())
     if not opened:
         return "none configured: nothing will be heard (see `groundswell sources`)"
+    for name, address in sources.addresses(known):
+        _connect(address, name)
     return "fine, " + ", ".join(source.name for source in opened)
+
+
+def _connect(address: str, what: str) -> None:
+    """Raises TryLater naming host and port when nobody answers there."""
+    from urllib.parse import urlsplit
+
+    from pipeline.errors import TryLater
+
+    url = urlsplit(address)
+    port = url.port or PORTS.get(url.scheme, 443)
+    try:
+        socket.create_connection((url.hostname or "", port), timeout=5).close()
+    except OSError as error:
+        raise TryLater(f"{what} cannot be reached at {url.hostname}:{port}: {error}") from error
+
+
+def _kafka(known: settings.Settings) -> str:
+    from contextlib import closing
+
+    from config import scale
+
+    with closing(scale.broker(known)):
+        return "fine"
+
+
+def _repeats(known: settings.Settings) -> str:
+    assert known.repeats.url is not None  # noqa: S101  # only looked at when it is set
+    _connect(known.repeats.url.get_secret_value(), "the index of repeats")
+    return "fine"
 
 
 def _warehouse(known: settings.Settings) -> str:
     from config import note
 
+    if known.warehouse.url is not None:
+        from config import scale
+
+        scale.warehouse(known).close()
+        return "PostgreSQL, fine"
     path = known.warehouse.path
     running = note.read(note.beside(path))
     if running is not None:

@@ -1,0 +1,81 @@
+"""Commands about settings and answers: what they say, and what they refuse."""
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from config import settings, sources
+from config.commands import asking
+from pipeline.errors import Misuse
+from pipeline.ports import Table
+from tests.end_to_end.program import lines, post, run
+
+
+def test_check_says_what_cannot_be_reached(tmp_path: Path) -> None:
+    """A service that is configured and does not answer is named with its address."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    text = f'[[incidents]]\ntype = "statuspage"\nurl = "http://127.0.0.1:{port}"\n'
+    (tmp_path / "groundswell.toml").write_text(text, encoding="utf-8")
+    done = run("check", cwd=tmp_path, code=1)
+    assert f"127.0.0.1:{port}" in done.stderr.decode()
+    assert b"warehouse: groundswell.duckdb will be made" in done.stdout
+
+
+def test_sources_are_listed_with_what_they_need(tmp_path: Path) -> None:
+    """The keys are relied on from outside."""
+    rows = json.loads(run("sources", "--format", "json", cwd=tmp_path).stdout)
+    assert all(set(row) >= {"name", "kind", "configured", "needs", "health"} for row in rows)
+    assert {row["kind"] for row in rows} == {"social", "incident"}
+    assert {row["health"] for row in rows} == {"not configured"}
+
+
+def test_the_health_of_sources_is_what_the_running_process_says() -> None:
+    """Trouble first, otherwise the state."""
+    table = settings.SourceSettings.model_validate({"type": "recorded", "paths": ["a.jsonl"]})
+    known = settings.Settings(source=(table, table))
+    told = {"sources": [{"name": "recorded-source-1", "state": "listening", "trouble": None}]}
+    (row,) = [r for r in sources.listing(known, told) if r["configured"]]
+    assert row["health"] == "listening, not in the running process"
+
+
+def test_the_broker_is_the_configured_one(tmp_path: Path) -> None:
+    """Dead letters of a replay are found where the settings say."""
+    (tmp_path / "groundswell.toml").write_text('[broker]\npath = "elsewhere.broker"\n')
+    (tmp_path / "posts.jsonl").write_text("nonsense\n")
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    assert (tmp_path / "elsewhere.broker").exists()
+    listed = run("deadletter", "list", "--format", "json", cwd=tmp_path)
+    (letter,) = json.loads(listed.stdout)
+    run("deadletter", "replay", "nosuchid", cwd=tmp_path, code=2)
+    run("deadletter", "replay", letter["id"], cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("relabel", "x:1", "intent=nonsense"), ("accept", "x:1"), ("dismiss", "status:1")],
+)
+def test_a_decision_that_makes_no_sense_is_refused(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    """A name that the head does not have, or a subject that is no proposal."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    run("decide", *arguments, cwd=tmp_path, code=2)
+
+
+def test_a_variable_that_names_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typing error in the environment is not silence."""
+    monkeypatch.setenv("GROUNDSWELL_WEBB__PORT", "9001")
+    with pytest.raises(Misuse, match="GROUNDSWELL_WEBB__PORT"):
+        settings.load()
+
+
+def test_json_answers_keep_large_numbers_and_equal_names(
+    capfdbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    """What JSON cannot hold as a number is text; a second column of a name has its number."""
+    asking.show(Table(["a", "a"], [(2**64, 1)]), "json")
+    assert json.loads(capfdbinary.readouterr().out) == [{"a": str(2**64), "a_2": 1}]
