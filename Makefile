@@ -18,6 +18,9 @@ cluster: $(DEV)  ## the demo on Kafka, PostgreSQL and Redis, a process for each 
 test: $(DEV) lint types layers  ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest
 
+kafka: $(DEV)  ## Apache Kafka on this machine, until Ctrl-C; prints its address
+	$(BIN)/python -m tests.servers.kafka
+
 lint: $(DEV)  ## style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -37,7 +40,7 @@ pins: $(DEV)  ## resolve the dependencies anew and pin them with hashes
 PIN := --quiet --generate-hashes --universal --no-annotate --no-header --python-version 3.11
 
 clean:  ## remove the virtual environment and all caches
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .venv/.uv-ready:
 	$(PYTHON) -m venv .venv || { $(PYTHON) -m pip install --user virtualenv && $(PYTHON) -m virtualenv .venv; }
@@ -54,4 +57,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo cluster test lint types layers schemas pins clean
+.PHONY: help demo cluster kafka test lint types layers schemas pins clean

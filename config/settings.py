@@ -146,6 +146,10 @@ def load(file: Path | None = None) -> Settings:
     values: dict[str, Any] = {}
     if file is not None or path.exists():
         values = _read(path)
+        if "sasl_password" in values.get("kafka", {}):
+            raise Misuse(
+                f"{path} holds a password: take it out and set GROUNDSWELL_KAFKA__SASL_PASSWORD"
+            )
 
     class FromFile(Settings):
         _file = values

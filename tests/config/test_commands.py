@@ -79,3 +79,12 @@ def test_json_answers_keep_large_numbers_and_equal_names(
     """What JSON cannot hold as a number is text; a second column of a name has its number."""
     asking.show(Table(["a", "a"], [(2**64, 1)]), "json")
     assert json.loads(capfdbinary.readouterr().out) == [{"a": str(2**64), "a_2": 1}]
+
+
+def test_a_password_in_the_settings_file_is_refused(tmp_path: Path) -> None:
+    """Secrets come from the environment; the line does not repeat it."""
+    text = '[kafka]\nservers = "127.0.0.1:9"\nsasl_password = "tulip"\n'
+    (tmp_path / "groundswell.toml").write_text(text, encoding="utf-8")
+    done = run("check", cwd=tmp_path, code=2)
+    assert "GROUNDSWELL_KAFKA__SASL_PASSWORD" in done.stderr.decode()
+    assert b"tulip" not in done.stderr
