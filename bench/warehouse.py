@@ -146,13 +146,13 @@ def ask(warehouse: Warehouse) -> None:
         ("totals", {}),
         ("mention", {"id": "x:1780000000000791900"}),
         (
-            "mentions_for_incident",
+            "mentions_for_incidents",
             {
                 "tracks": ["acme"],
                 "from_at": now - timedelta(hours=2),
                 "to_at": now,
-                "incident": "statuspage:7",
-                "incident_version": 0,
+                "incidents": [f"statuspage:{number}" for number in range(20)],
+                "versions": [0] * 20,
             },
         ),
     ]

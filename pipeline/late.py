@@ -1,18 +1,25 @@
 """Late links: an incident that opens or changes is compared with what was said before.
 
-The worker compares a mention with the incidents known at that moment. Whenever an incident's record
-changes, the mentions in its window are read back from the warehouse and scored by the same linker,
-so that every order of arrival ends in the same links. People's links are never touched: these are
-automatic rows, and views put a person's word first.
+The worker compares a mention with the incidents known at that moment. Whenever incidents' records
+change, the mentions in their windows are read back from the warehouse and scored by the same
+linker, so that every order of arrival ends in the same links. People's links are never touched:
+these are automatic rows, and views put a person's word first.
+
+A question to the warehouse costs as much as some hundred mentions, and reading a mention as much as
+scoring it against many incidents. So incidents whose windows overlap are read for and scored
+together, and of an incident that only opened or closed again only what that touches.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
+from typing import NamedTuple
 
 from pipeline.errors import TryLater
-from pipeline.incidents import Book
+from pipeline.incidents import EVER, Book, Standing
 from pipeline.model import (
     HEADS,
     WHAT_AND_WHERE,
@@ -21,16 +28,21 @@ from pipeline.model import (
     LateLink,
     Link,
     Mention,
+    from_ms,
     in_utc,
+    to_ms,
 )
 from pipeline.ports import Row, Warehouse
-from pipeline.proposals import ended_at, shifted
+from pipeline.proposals import FIRST, ended_at, shifted
 from pipeline.steps import text
-from pipeline.steps.candidates import LOOK_BACK
-from pipeline.steps.links import Linker
+from pipeline.steps.candidates import LOOK_BACK, Entry, looked_at
+from pipeline.steps.links import Linker, Match
 
-#: Mentions that are read, scored and held in memory at once.
+#: Mentions that are read at once, and that are scored and held as links at once.
 PAGE = 2_000
+SLICE = 1_000
+#: Incidents that are scored together: the pairs of a slice take some ten megabytes.
+TOGETHER = 200
 #: Stands for the end of an incident that is not over.
 OPEN_END = datetime(9999, 1, 1, tzinfo=UTC)
 #: Under which column of the query each head's name stands.
@@ -39,12 +51,58 @@ _COLUMNS = tuple((h, "app_version" if h == "version" else h) for h in (*HEADS, *
 _BLANK = Mention(source="-", external_id="-", text="", said_at=OPEN_END)
 
 
+class Span(NamedTuple):
+    """A record to be scored, and from when to when. ``whole``: all that it may take or has."""
+
+    incident: Incident
+    from_at: datetime
+    to_at: datetime
+    whole: bool
+
+    def covers(self, at: datetime, version: int) -> bool:
+        """Whether a link made for a record of that version is for this scoring to judge."""
+        older = self.whole and version < self.incident.version
+        return older or self.from_at <= at <= self.to_at
+
+
+class Group(NamedTuple):
+    """Records that are scored together, by incident."""
+
+    spans: dict[str, Span]
+    standing: tuple[Standing, ...]
+
+    @classmethod
+    def of(cls, spans: Iterable[Span]) -> "Group":
+        """These spans, with what the linker is asked."""
+        known = {span.incident.id: span for span in spans}
+        return cls(known, tuple(_standing(span) for span in known.values()))
+
+    def tracks(self) -> list[str]:
+        """The tracks that any of them names; none when one may be about any."""
+        named = [span.incident.tracks for span in self.spans.values()]
+        return sorted({track for own in named for track in own}) if all(named) else []
+
+
+class Scored(NamedTuple):
+    """What the links to an incident were last made from: all of it, and its spans."""
+
+    content: tuple[object, ...]
+    spans: list[tuple[int, int]]
+
+    @classmethod
+    def of(cls, incident: Incident) -> "Scored":
+        """What this record's links are made from."""
+        return cls(looked_at(incident), Entry(incident).spans())
+
+
 class LateLinks:
     """The incidents whose mentions are to be scored again, and the scoring itself, page by page.
 
     ``settle`` seconds (of whatever clock gives ``now``) after an incident was asked for it is
     scored once more, for rows that were still on their way to the warehouse. 0: only once, for a
-    replay, where the warehouse is up to date before it is asked.
+    replay, where the warehouse is up to date before it is asked; only then is it known that a
+    record was compared with everything, so that the next one need be compared only where it
+    differs.
     """
 
     def __init__(
@@ -58,8 +116,10 @@ class LateLinks:
         self._asked: dict[str, None] = {}  # in the order they were asked for
         self._again: list[tuple[datetime, str]] = []  # a heap
         self._again_at: dict[str, datetime] = {}
-        self._pages: Iterator[list[LateLink]] | None = None
-        self._current: str | None = None
+        self._scored: dict[str, Scored] = {}
+        self._groups: deque[Group] = deque()
+        self._current: Group | None = None
+        self._pages: Iterator[list[LateLink]] = iter(())
 
     def ask(self, incident_id: str, now: datetime) -> None:
         """Asks for the mentions of an incident to be scored now, and again when all settled."""
@@ -73,6 +133,10 @@ class LateLinks:
             self._again_at[incident_id] = due
             heapq.heappush(self._again, (due, incident_id))
 
+    def forget(self, incident_id: str) -> None:
+        """An incident's next scoring compares everything: it may have missed posts meanwhile."""
+        self._scored.pop(incident_id, None)
+
     def is_busy(self, now: datetime) -> bool:
         """Whether there is anything to score at ``now``."""
         while self._again and self._again[0][0] <= now:
@@ -80,65 +144,83 @@ class LateLinks:
             if self._again_at.get(incident_id) == due:  # else it was asked for again meanwhile
                 del self._again_at[incident_id]
                 self._asked[incident_id] = None
-        return self._pages is not None or bool(self._asked)
+        return self._current is not None or bool(self._groups) or bool(self._asked)
 
     def next_page(self) -> list[LateLink]:
-        """The changes that one page of mentions of one incident brings. Raises TryLater."""
-        if self._pages is None:
-            if not self._asked:
+        """The changes that one slice of mentions of some incidents brings. Raises TryLater."""
+        if self._current is None:
+            if not self._groups:
+                self._groups.extend(groups(self._due()))
+            if not self._groups:
                 return []
-            self._current = next(iter(self._asked))
-            del self._asked[self._current]
-            incident = self._book.get(self._current)
-            self._pages = iter(()) if incident is None else self._of(incident)
+            self._current = self._groups.popleft()
+            self._pages = self._of(self._current)
         try:
             found = next(self._pages, None)
         except TryLater:
             self.start_over()
             raise
         if found is None:
-            self._pages = self._current = None
+            self._finish(self._current)
         return found or []
 
     def start_over(self) -> None:
-        """Begins the incident at hand from its first page again: what was found may be lost."""
+        """Begins the incidents at hand from their first page again: what was found may be lost."""
         if self._current is not None:
-            self._asked[self._current] = None
-        self._pages = self._current = None
+            self._groups.appendleft(self._current)
+        self._current = None
 
-    def _of(self, incident: Incident) -> Iterator[list[LateLink]]:
-        """What has to change among the links to this record, page by page."""
-        if not self._book.takes_posts(incident.id):
-            return  # dismissed or merged: views hide its links or give them to its heir
-        from_at, to_at = window(incident)
-        after = ""
+    def _finish(self, group: Group) -> None:
+        self._current = None
+        if not self._settle:
+            for incident_id, span in group.spans.items():
+                self._scored[incident_id] = Scored.of(span.incident)
+
+    def _due(self) -> list[Span]:
+        """What has to be scored of all that were asked for, which are then no longer."""
+        found = []
+        for incident_id in self._asked:
+            incident = self._book.get(incident_id)
+            if incident is None or not self._book.takes_posts(incident_id):
+                self.forget(incident_id)
+                continue  # dismissed or merged: views hide its links or give them to its heir
+            span = since(self._scored.get(incident_id), incident)
+            if span is not None:
+                found.append(span)
+        self._asked.clear()
+        return found
+
+    def _of(self, group: Group) -> Iterator[list[LateLink]]:
+        """What has to change among the links to these records, slice by slice."""
+        asked = {
+            "incidents": list(group.spans),
+            # Links made for older records are taken back or renewed, also outside the windows.
+            "versions": [s.incident.version if s.whole else 0 for s in group.spans.values()],
+            "tracks": group.tracks(),
+            "from_at": min(span.from_at for span in group.spans.values()),
+            "to_at": max(span.to_at for span in group.spans.values()),
+            "limit": self._page,
+        }
+        after_at, after = None, ""
         while True:
             rows = self._warehouse.rows(
-                "mentions_for_incident",
-                incident=incident.id,
-                incident_version=incident.version,
-                tracks=list(incident.tracks),
-                from_at=from_at,
-                to_at=to_at,
-                after=after,
-                limit=self._page,
+                "mentions_for_incidents", **asked, after_at=after_at, after=after
             )
-            if not rows:
-                return
-            yield self._changes(incident, rows)
+            for start in range(0, len(rows), SLICE):
+                yield self._changes(group, rows[start : start + SLICE])
             if len(rows) < self._page:
                 return
-            after = rows[-1]["id"]
+            after_at, after = rows[-1]["event_at"], rows[-1]["id"]
 
-    def _changes(self, incident: Incident, rows: Sequence[Row]) -> list[LateLink]:
+    def _changes(self, group: Group, rows: Sequence[Row]) -> list[LateLink]:
         mentions = [mention_of(row) for row in rows]
         labels = [labels_of(row) for row in rows]
-        links = self._linker.score_one(incident, mentions, text.prepare(mentions), labels)
-        changes = (
-            change(row, mention, link, incident)
-            for row, mention, link in zip(rows, mentions, links, strict=True)
-        )
-        return [late for late in changes if late is not None]
+        matches = self._linker.score_many(group.standing, mentions, text.prepare(mentions), labels)
+        return [
+            _late(row, link)
+            for row, mention, found in zip(rows, mentions, matches, strict=True)
+            for link in changes(row, mention, found, group.spans)
+        ]
 
 
 def window(incident: Incident) -> tuple[datetime, datetime]:
@@ -151,28 +233,96 @@ def window(incident: Incident) -> tuple[datetime, datetime]:
     return start, min(end, incident.resolved_at or end)
 
 
-def change(row: Row, mention: Mention, link: Link | None, incident: Incident) -> LateLink | None:
-    """The new word on a mention, None where the warehouse's stands."""
-    state, version = row["link_state"], row["link_incident_version"]
-    if link is None:
-        if state in {None, "unlinked"}:
-            return None
-        link = Link(
-            incident=incident.id,
-            p=0.0,
-            state="unlinked",
-            by="late",
-            incident_version=incident.version,
-        )
-    elif state == link.state and (version >= incident.version or row["link_p"] == link.p):
-        return None  # an equal answer is not written again for each new record of an incident
+def groups(spans: Iterable[Span], most: int = TOGETHER) -> Iterator[Group]:
+    """Those that overlap together, at most so many.
+
+    Those that name tracks and those that do not are kept apart: mentions of all tracks are read
+    only for the latter.
+    """
+    found: list[Span] = []
+    end = FIRST
+    order = sorted(spans, key=lambda s: (bool(s.incident.tracks), s.from_at, s.incident.id))
+    for span in order:
+        fits = found and bool(found[0].incident.tracks) == bool(span.incident.tracks)
+        if found and not (fits and span.from_at <= end and len(found) < most):
+            yield Group.of(found)
+            found = []
+        end = max(end, span.to_at) if found else span.to_at
+        found.append(span)
+    if found:
+        yield Group.of(found)
+
+
+def since(scored: Scored | None, incident: Incident) -> Span | None:
+    """What is to be scored of a record after another was: None where nothing can have changed."""
+    if scored is None or scored.content != looked_at(incident):
+        return Span(incident, *window(incident), whole=True)
+    differing = difference(scored.spans, Entry(incident).spans())
+    if differing is None:
+        return None
+    low, high = (from_ms(min(max(ms, to_ms(FIRST)), to_ms(OPEN_END))) for ms in differing)
+    return Span(incident, low, high, whole=False)
+
+
+def difference(
+    one: Sequence[tuple[int, int]], other: Sequence[tuple[int, int]]
+) -> tuple[int, int] | None:
+    """From when to when lists of spans (ms, end excluded) differ, None if they nowhere do."""
+    bounds = sorted({moment for span in (*one, *other) for moment in span})
+    differing = [
+        (low, high)
+        for low, high in pairwise(bounds)
+        if any(a <= low < b for a, b in one) != any(a <= low < b for a, b in other)
+    ]
+    return (differing[0][0], differing[-1][1]) if differing else None
+
+
+def _standing(span: Span) -> Standing:
+    if span.whole:
+        return Standing(span.incident, -EVER, EVER)
+    return Standing(span.incident, to_ms(span.from_at), to_ms(span.to_at) + 1)
+
+
+def changes(
+    row: Row, mention: Mention, found: Iterable[Match], asked: Mapping[str, Span]
+) -> Iterator[Link]:
+    """The links of a mention that the warehouse does not have yet, or has but should not."""
+    known = _links_of(row)
+    for match in found:
+        incident = match.entry.incident
+        state, p, version = known.pop(incident.id, (None, 0.0, 0))
+        # An equal answer is not written again for each new record of an incident.
+        if state != match.state or (version < incident.version and p != match.p):
+            yield match.link()
+    for incident_id, (state, _, version) in known.items():
+        span = asked[incident_id]
+        if state != "unlinked" and span.covers(mention.event_at, version):
+            yield Link(
+                incident=incident_id,
+                p=0.0,
+                state="unlinked",
+                by="late",
+                incident_version=span.incident.version,
+            )
+
+
+def _links_of(row: Row) -> dict[str, tuple[str | None, float, int]]:
+    """State, p and version of the machine's links that stand in the row, by incident."""
+    names = "link_incidents", "link_states", "link_ps", "link_versions"
+    if row[names[0]] is None:
+        return {}
+    incidents, *told = (row[name] for name in names)
+    return dict(zip(incidents, zip(*told, strict=True), strict=True))
+
+
+def _late(row: Row, link: Link) -> LateLink:
     return LateLink(
-        mention=mention.id, mention_version=mention.version, model=row["model"], link=link
+        mention=row["id"], mention_version=row["version"], model=row["model"], link=link
     )
 
 
 def mention_of(row: Row) -> Mention:
-    """The mention in a row of ``mentions_for_incident``, as far as the linker looks at it.
+    """The mention in a row of ``mentions_for_incidents``, as far as the linker looks at it.
 
     It was checked when it came in; checking it again would cost more than scoring it.
     """
@@ -196,7 +346,7 @@ def mention_of(row: Row) -> Mention:
 
 
 def labels_of(row: Row) -> dict[str, Label]:
-    """The machine's labels in a row of ``mentions_for_incident``; only their names count there."""
+    """The machine's labels in a row of ``mentions_for_incidents``; only their names count there."""
     return {head: _named(row[column]) for head, column in _COLUMNS if row[column] is not None}
 
 

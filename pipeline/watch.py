@@ -21,7 +21,6 @@ from pipeline.model import (
     Decision,
     Feedback,
     Incident,
-    LateLink,
     from_ms,
     load,
     read,
@@ -43,8 +42,10 @@ BEFORE = (("worker", topics.MENTIONS), ("store", topics.FEEDBACK))
 #: A proposal that would be older when it is made is not made: after a standstill, what is over is
 #: over, and the lead over the official word must not be embellished.
 STALE = timedelta(minutes=5)
-#: Pages of late links a turn: a stop takes effect between turns.
+#: Pages of late links a turn, and links after which no further one is begun: a stop takes effect
+#: between turns, and until then all of them are in memory.
 PAGES = 5
+LINKS = 5_000
 #: What the reports' labels may say in a proposal's title.
 NAMED = ("topic", "component", "place")
 
@@ -181,6 +182,8 @@ class Watch:
 
     def _settle(self, decision: Decision, ask: bool) -> None:
         changed = self._book.decide(decision)
+        if changed:
+            self._late.forget(decision.subject)
         if changed and ask and self._book.get(decision.subject) is not None:
             self._late.ask(decision.subject, self._clock.now())
 
@@ -235,15 +238,15 @@ class Watch:
 
     def _score(self) -> int:
         """Some pages of late links; the number of links that changed."""
-        found: list[LateLink] = []
-        now = self._clock.now()
+        now, found = self._clock.now(), 0
         for _ in range(PAGES):
-            if not self._late.is_busy(now):
+            if not self._late.is_busy(now) or found >= LINKS:
                 break
-            found += self._late.next_page()
-        self._outbox += [(topics.LINKS, word.key, word.to_json()) for word in found]
-        self.totals["links"] += len(found)
-        return len(found)
+            late = self._late.next_page()
+            self._outbox += [(topics.LINKS, word.key, word.to_json()) for word in late]
+            found += len(late)
+        self.totals["links"] += found
+        return found
 
     def _send(self, bursts: Bursts, polled: bool) -> None:
         """Makes everything durable, with the minute that was judged, then commits."""

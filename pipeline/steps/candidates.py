@@ -63,9 +63,8 @@ class Entry:
     @cached_property
     def whole(self) -> str:
         """Heading, regions and the beginning of what its updates say."""
-        bodies = " ".join(update.body for update in self.incident.updates)[:UPDATES_LOOKED_AT]
         regions = " ".join(self.incident.regions)
-        return f"{self.heading} {regions} {self._without_tracks(bodies)}"
+        return f"{self.heading} {regions} {self._without_tracks(_bodies(self.incident))}"
 
     @cached_property
     def profile(self) -> likeness.Profile:
@@ -115,6 +114,24 @@ class Entry:
         for track in self.tracks:
             cleaned = _without(cleaned, track)
         return cleaned
+
+
+def looked_at(incident: Incident) -> tuple[object, ...]:
+    """All of a record that a link depends on, but for the spans in which it takes posts."""
+    return (
+        incident.title,
+        tuple(component.name for component in incident.components),
+        incident.regions,
+        _bodies(incident),
+        frozenset(incident.tracks),
+        incident.started_at,
+        incident.opened_at,
+    )
+
+
+def _bodies(incident: Incident) -> str:
+    """The beginning of what its updates say."""
+    return " ".join(update.body for update in incident.updates)[:UPDATES_LOOKED_AT]
 
 
 def spaced(text: str) -> str:

@@ -7,14 +7,15 @@ runner-up and no cap on the number of links among the features; the fixed table 
 (``likeness``) does much of the margin's work.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.incidents import EVER, Book, Standing
-from pipeline.model import Incident, Label, Link, LinkState, Mention, to_ms
+from pipeline.incidents import Book, Standing
+from pipeline.model import Label, Link, LinkState, Mention, to_ms
 from pipeline.steps.candidates import Candidates, Entry, spaced
 from pipeline.steps.likeness import Likeness
 from pipeline.steps.reasons import reasons
@@ -26,13 +27,31 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Scored(NamedTuple):
-    """A pair that is likely enough: its probability, and the log-odds that each reason adds."""
+class Match(NamedTuple):
+    """A mention and an incident that are likely enough to be linked.
 
-    row: int
+    The link itself is made only when asked for: its reasons cost more than the score.
+    """
+
     entry: Entry
     p: float
-    parts: dict[str, float]
+    state: LinkState
+    mention: Mention
+    text: str
+    labels: Mapping[str, Label]
+    parts: Mapping[str, float]  # the log-odds that each reason adds
+
+    def link(self) -> Link:
+        """The link with its reasons."""
+        incident, mention = self.entry.incident, self.mention
+        return Link(
+            incident=incident.id,
+            p=self.p,
+            state=self.state,
+            by="late" if mention.event_at < incident.opened_at else "auto",
+            evidence=reasons(mention, _words(self.text), self.labels, self.entry, self.parts),
+            incident_version=incident.version,
+        )
 
 
 class Among(NamedTuple):
@@ -56,7 +75,7 @@ class Linker:
         self._known: dict[tuple[str, int], Entry] = {}
         self._among: tuple[int, Among] | None = None
         self._likeness: tuple[tuple[Entry, ...], Likeness] | None = None
-        self._alone: tuple[Incident, Among] | None = None
+        self._asked: tuple[Sequence[Standing], int, Among] | None = None
 
     def link(
         self, mentions: Sequence[Mention], texts: Texts, labels: Sequence[Mapping[str, Label]]
@@ -65,38 +84,27 @@ class Linker:
 
         ``labels`` are those of the labeller and of the aliases together; only their names count.
         """
-        found: list[list[Link]] = [[] for _ in mentions]
-        for one, words in _with_words(self._score(mentions, texts, labels, self._current()), texts):
-            row = one.row
-            found[row].append(self._made(one, mentions[row], words, labels[row]))
+        matches = self._score(mentions, texts, labels, self._current())
+        found = [[match.link() for match in own] for own in matches]
         return [tuple(sorted(links, key=lambda link: (-link.p, link.incident))) for links in found]
 
-    def score_one(
+    def score_many(
         self,
-        incident: Incident,
+        asked: Sequence[Standing],
         mentions: Sequence[Mention],
         texts: Texts,
         labels: Sequence[Mapping[str, Label]],
-    ) -> list[Link | None]:
-        """For each mention its link to this record, None where there is none: ``link``'s answer.
+    ) -> list[list[Match]]:
+        """For each mention its matches with these records, in their order: ``link``'s answers.
 
-        A dismissed or merged incident has no links. The record need not be in the book.
+        Dismissed and merged incidents have none. The records need not be in the book; what is
+        derived from them is kept for as long as the same sequence is asked for, page by page.
         """
-        found: list[Link | None] = [None] * len(mentions)
-        if not self._book.takes_posts(incident.id):
-            return found
-        scored = self._score(mentions, texts, labels, self._of_one(incident))
-        for one, words in _with_words(scored, texts):
-            found[one.row] = self._made(one, mentions[one.row], words, labels[one.row])
-        return found
-
-    def _of_one(self, incident: Incident) -> Among:
-        """The candidates that this record alone makes; kept, since mentions come in pages."""
-        alone = self._alone
-        if alone is None or alone[0] is not incident:
-            always = Standing(incident, -EVER, EVER)
-            alone = self._alone = incident, Among.of(Candidates([always], {}))
-        return alone[1]
+        version, kept = self._book.version, self._asked
+        if kept is None or kept[0] is not asked or kept[1] != version:
+            open_ = [one for one in asked if self._book.takes_posts(one.incident.id)]
+            kept = self._asked = asked, version, Among.of(Candidates(open_, {}))
+        return self._score(mentions, texts, labels, kept[2])
 
     def _current(self) -> Among:
         version, current = self._book.version, self._among
@@ -111,42 +119,56 @@ class Linker:
         texts: Texts,
         labels: Sequence[Mapping[str, Label]],
         among: Among,
-    ) -> list[Scored]:
-        """The pairs that are likely enough, ordered by mention, and what each is made of."""
-        w, (candidates, relations) = self._weights, among
-        entries = candidates.entries
-        rows, columns = candidates.pairs(mentions)
+    ) -> list[list[Match]]:
+        """For each mention the pairs that are likely enough, and what each is made of."""
+        w, entries = self._weights, among.candidates.entries
+        rows, columns = among.candidates.pairs(mentions)
         if not rows.size:
-            return []
+            return [[] for _ in mentions]
         scoped = np.array([bool(entry.tracks) for entry in entries])[columns]
         text = self._likeness_odds(texts, entries, rows, columns, scoped)
         # Most pairs are out already: nothing that is left could lift them over the threshold.
         kept = np.flatnonzero(text + np.where(scoped, w.most_on_track, w.most) >= w.least_odds)
-        rows, columns, scoped = rows[kept], columns[kept], scoped[kept]
-        component = relations.of("component", labels, rows, columns)
-        component = named_too(component, texts.plain, entries, rows, columns)
-        soon = _time_odds(mentions, entries, rows, columns, w)
-        parts = {
-            "track": np.where(scoped, w.on_track, 0.0),
-            "text": text[kept],
-            "component": _looked_up(w.of_component, component),
-            "place": _looked_up(w.of_place, relations.of("place", labels, rows, columns))
-            * np.where(scoped, 1.0, w.place_off_track),
-            "time": np.where(scoped, soon, 0.0),
-            "intent": _intents(labels, w, scoped, rows),
-        }
+        rows, columns = rows[kept], columns[kept]
+        parts = self._parts(mentions, texts, labels, among, rows, columns)
+        parts["text"] = text[kept]
         odds = w.bias + sum(parts.values())
         # Rounded, so that the last bits of a processor's arithmetic decide nothing.
         p = np.round(1 / (1 + np.exp(-odds)), 4)
         likely = np.flatnonzero(p >= w.suggest_from)
-        made = zip(*(parts[kind][likely].tolist() for kind in parts), strict=True)
-        where = zip(
-            rows[likely].tolist(), columns[likely].tolist(), p[likely].tolist(), strict=True
-        )
-        return [
-            Scored(row, entries[column], p, dict(zip(parts, values, strict=True)))
-            for (row, column, p), values in zip(where, made, strict=True)
-        ]
+        values = np.column_stack([parts[kind][likely] for kind in parts]).tolist()
+        pairs = rows[likely].tolist(), columns[likely].tolist(), p[likely].tolist(), values
+        found: list[list[Match]] = [[] for _ in mentions]
+        for row, column, sure, adds in zip(*pairs, strict=True):
+            state: LinkState = "linked" if sure >= w.link_from else "suggested"
+            said = mentions[row], texts.plain[row], labels[row], dict(zip(parts, adds, strict=True))
+            found[row].append(Match(entries[column], sure, state, *said))
+        return found
+
+    def _parts(
+        self,
+        mentions: Sequence[Mention],
+        texts: Texts,
+        labels: Sequence[Mapping[str, Label]],
+        among: Among,
+        rows: Ints,
+        columns: Ints,
+    ) -> dict[str, Floats]:
+        """The log-odds that each reason but the likeness adds, per pair."""
+        w, (candidates, relations) = self._weights, among
+        entries = candidates.entries
+        scoped = np.array([bool(entry.tracks) for entry in entries])[columns]
+        component = relations.of("component", labels, rows, columns)
+        component = named_too(component, texts.plain, entries, rows, columns)
+        soon = _time_odds(mentions, entries, rows, columns, w)
+        place = _looked_up(w.of_place, relations.of("place", labels, rows, columns))
+        return {
+            "track": np.where(scoped, w.on_track, 0.0),
+            "component": _looked_up(w.of_component, component),
+            "place": place * np.where(scoped, 1.0, w.place_off_track),
+            "time": np.where(scoped, soon, 0.0),
+            "intent": _intents(labels, w, scoped, rows),
+        }
 
     def _likeness_odds(
         self,
@@ -170,28 +192,11 @@ class Linker:
         found: Floats = np.where(scoped, on_track, np.minimum(odds, w.text_at_most))
         return found
 
-    def _made(
-        self, found: Scored, mention: Mention, words: frozenset[str], labels: Mapping[str, Label]
-    ) -> Link:
-        incident = found.entry.incident
-        state: LinkState = "linked" if found.p >= self._weights.link_from else "suggested"
-        return Link(
-            incident=incident.id,
-            p=found.p,
-            state=state,
-            by="late" if mention.event_at < incident.opened_at else "auto",
-            evidence=reasons(mention, words, labels, found.entry, found.parts),
-            incident_version=incident.version,
-        )
 
-
-def _with_words(scored: Sequence[Scored], texts: Texts) -> Iterator[tuple[Scored, frozenset[str]]]:
-    """Each with the words of its post, which are taken apart once per post."""
-    row, words = -1, frozenset[str]()
-    for one in scored:
-        if one.row != row:
-            row, words = one.row, frozenset(spaced(texts.plain[one.row]).split())
-        yield one, words
+@lru_cache(maxsize=4)
+def _words(text: str) -> frozenset[str]:
+    """The words of a post: its links are made one after the other."""
+    return frozenset(spaced(text).split())
 
 
 def _renumbered(numbers: Ints, count: int) -> tuple[Ints, Ints]:

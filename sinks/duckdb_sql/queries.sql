@@ -197,28 +197,41 @@ LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
 LEFT JOIN best_link_of('words') l ON l.mention_id = m.id
 LEFT JOIN incident_now n ON n.incident_id = l.word[1];
 
--- name: mentions_for_incident
--- What late linking scores for the incident $incident at $incident_version: mentions of $tracks (an
--- empty list: of all) with event_at in [$from_at, $to_at], and whatever has a link of the machine
--- made for an older record. Pages by id: $after is the last id of the page before. The labels are
--- the machine's own, so that the answer is the worker's; link_* is the machine's link, if any.
+-- name: mentions_for_incidents
+-- What late linking scores for some incidents together: mentions of $tracks (an empty list: of all)
+-- with event_at in [$from_at, $to_at], and whatever has a link of the machine to one of $incidents
+-- made for an older record than its number in $versions. Pages by time: $after_at and $after are
+-- time and id of the last mention of the page before. The labels are the machine's own, so that the
+-- answer is the worker's; link_* are its links to $incidents, side by side, NULL without any.
+WITH asked AS MATERIALIZED (
+    SELECT unnest($incidents::VARCHAR[]) AS incident_id, unnest($versions::BIGINT[]) AS version
+), page AS MATERIALIZED (
+    -- One pass that keeps the first few; to collect what fits would take memory without bound.
+    SELECT id, version FROM fct_mention
+    WHERE NOT is_erased AND event_at >= coalesce($after_at::TIMESTAMP, '-infinity'::TIMESTAMP)
+        AND ($after_at::TIMESTAMP IS NULL OR event_at > $after_at::TIMESTAMP OR id > $after::VARCHAR)
+        AND ((event_at >= $from_at::TIMESTAMP AND event_at <= $to_at::TIMESTAMP
+                AND (len($tracks::VARCHAR[]) = 0 OR list_has_any(tracks, $tracks::VARCHAR[])))
+            OR id IN (SELECT l.mention_id FROM fct_link l JOIN asked a
+                ON a.incident_id = l.incident_id AND l.incident_version < a.version))
+    ORDER BY event_at, id
+    LIMIT (coalesce($limit::BIGINT, 2000))
+), links AS (
+    SELECT o.mention_id, list(o.incident_id) AS link_incidents, list(o.state) AS link_states,
+        list(o.p) AS link_ps, list(o.incident_version) AS link_versions
+    FROM fct_link o
+    JOIN page p ON p.id = o.mention_id AND p.version = o.mention_version
+    WHERE o.incident_id IN (SELECT incident_id FROM asked)
+    GROUP BY o.mention_id
+)
 SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
-    m.seen_at, m.tracks, m.hashtags, m.rating, m.model, m.repeat_kind, m.repeat_of, m.repeat_group,
-    m.intent, m.intent_p, m.intent_sure, m.topic, m.topic_p, m.topic_sure, m.severity, m.severity_p,
-    m.severity_sure, m.sentiment, m.sentiment_p, m.sentiment_sure, m.informative, m.informative_p,
-    m.informative_sure, m.noise, m.noise_p, m.noise_sure, m.language, m.language_p, m.language_sure,
-    m.component, m.component_p, m.component_sure, m.place, m.place_p, m.place_sure, m.app_version,
-    m.app_version_p, m.app_version_sure, m.label_evidence, l.state AS link_state, l.p AS link_p,
-    l.made_by AS link_by, l.incident_version AS link_incident_version
-FROM fct_mention m
-LEFT JOIN (SELECT * FROM fct_link WHERE incident_id = $incident::VARCHAR) l
-    ON l.mention_id = m.id AND l.mention_version = m.version
-WHERE NOT m.is_erased AND m.id > coalesce($after::VARCHAR, '')
-    AND ((m.event_at >= $from_at::TIMESTAMP AND m.event_at <= $to_at::TIMESTAMP
-            AND (len($tracks::VARCHAR[]) = 0 OR list_has_any(m.tracks, $tracks::VARCHAR[])))
-        OR l.incident_version < $incident_version::BIGINT)
-ORDER BY m.id
-LIMIT (coalesce($limit::BIGINT, 2000));
+    m.seen_at, m.tracks, m.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
+    m.informative, m.noise, m.language, m.component, m.place, m.app_version, l.link_incidents,
+    l.link_states, l.link_ps, l.link_versions
+FROM page p
+JOIN fct_mention m ON m.id = p.id
+LEFT JOIN links l ON l.mention_id = m.id
+ORDER BY m.event_at, m.id;
 
 -- name: incident_records
 -- The newest record of every incident, from which the book can be made again.

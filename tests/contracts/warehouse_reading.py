@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import Misuse
-from pipeline.ports import Rows, Warehouse
+from pipeline.ports import Row, Rows, Warehouse
 from tests.contracts.warehouse_words import (
     OFFICIAL,
     PROPOSAL,
@@ -151,22 +151,42 @@ class ReadingContract:
             (minutes(4), 1),
         ]
 
-    def test_mentions_for_incident(self, warehouse: Warehouse) -> None:
+    def test_mentions_for_incidents(self, warehouse: Warehouse) -> None:
         """Late linking gets what is in the window or linked by an older record, in pages."""
+        other = "statuspage:2"
         words = [feedback(n, at=n) for n in range(1, 5)]
-        words.append(feedback(6, at=99, links=[link(OFFICIAL, version=1)]))
+        words[2] = feedback(
+            3, at=3, links=[link(OFFICIAL, version=2), link(other, 0.4, "suggested")]
+        )
+        words.append(feedback(6, at=99, links=[link(OFFICIAL, version=1), link(PROPOSAL)]))
+        words.append(feedback(7, at=98, links=[link(OFFICIAL, version=2)]))
         warehouse.write(Rows(feedback=words), START)
         asked = {
-            "incident": OFFICIAL,
-            "incident_version": 2,
+            "incidents": [OFFICIAL, other],
+            "versions": [2, 0],
             "tracks": ["acme"],
             "from_at": minutes(2),
             "to_at": minutes(3),
         }
-        first = warehouse.rows("mentions_for_incident", **asked, limit=2)
+        names = ("incidents", "states", "ps", "versions")
+
+        def links(row: Row) -> set[tuple[object, ...]]:
+            columns = (row[f"link_{name}"] or () for name in names)
+            return set(zip(*columns, strict=True))
+
+        first = warehouse.rows("mentions_for_incidents", **asked, limit=2)
         assert [row["id"] for row in first] == ["x:2", "x:3"]
-        rest = warehouse.rows("mentions_for_incident", **asked, limit=2, after=first[-1]["id"])
-        assert [(row["id"], row["link_incident_version"]) for row in rest] == [("x:6", 1)]
+        assert links(first[0]) == set()
+        assert links(first[1]) == {
+            (OFFICIAL, "linked", 0.9, 2),
+            (other, "suggested", 0.4, 1),
+        }
+        last = {"after_at": first[-1]["event_at"], "after": first[-1]["id"]}
+        rest = warehouse.rows("mentions_for_incidents", **asked, **last, limit=2)
+        assert [row["id"] for row in rest] == ["x:6"]
+        assert links(rest[0]) == {(OFFICIAL, "linked", 0.9, 1)}
+        everywhere = asked | {"tracks": [], "versions": [0, 0]}
+        assert len(warehouse.rows("mentions_for_incidents", **everywhere)) == 2
 
     def test_snapshot_may_be_made_any_time(self, warehouse: Warehouse) -> None:
         """A snapshot changes nothing for whoever writes on."""

@@ -3,13 +3,26 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import topics
-from pipeline.incidents import Book
-from pipeline.late import OPEN_END, labels_of, mention_of, window
-from pipeline.model import Feedback
+from pipeline.incidents import EVER, Book, Standing
+from pipeline.late import (
+    OPEN_END,
+    Scored,
+    Span,
+    groups,
+    labels_of,
+    mention_of,
+    since,
+    window,
+)
+from pipeline.model import Feedback, Incident, Link
+from pipeline.ports import Row
 from pipeline.steps import text
 from pipeline.steps.candidates import LOOK_BACK
 from pipeline.steps.links import Linker
@@ -120,8 +133,21 @@ def test_a_proposal_gets_its_reports(world: World) -> None:
 
 def test_dismissed_incidents_get_no_links(world: World) -> None:
     """After a person's no nothing more is linked."""
-    world.go(30, decided("dismiss", "statuspage:1", 1), *reports(3, first=12), official(opened=20))
+    ours = official(opened=20, id="groundswell:Nordwind-20260302T0900", status="proposed")
+    world.go(30, decided("dismiss", ours.id, 1), *reports(3, first=12), ours)
     assert world.late() == []
+
+
+def test_an_accepted_incident_gets_what_it_missed(world: World) -> None:
+    """Its record is as it was, but while it was dismissed it took no posts."""
+    ours = official(opened=20, id="groundswell:Nordwind-20260302T0900", status="proposed")
+    world.go(30, *reports(2, first=12), ours)
+    assert len(world.late()) == 2
+    world.go(32, decided("dismiss", ours.id, 31))
+    world.go(34, *reports(2, first=32))
+    assert len(world.late()) == 2
+    world.go(36, decided("accept", ours.id, 35))
+    assert set(links(world)) == {"x:12", "x:13", "x:32", "x:33"}
 
 
 def test_pages_of_any_size_give_the_same(tmp_path: Path) -> None:
@@ -157,6 +183,136 @@ def test_live_rows_on_their_way_are_found(tmp_path: Path) -> None:
     world.close()
 
 
+def asked_of(world: World) -> list[dict[str, Any]]:
+    """Collects what the warehouse is asked for from now on."""
+    found: list[dict[str, Any]] = []
+    rows = world.warehouse.rows
+
+    def noted(query: str, **values: Any) -> list[Row]:
+        found.append(values)
+        return rows(query, **values)
+
+    world.warehouse.rows = noted  # type: ignore[method-assign]
+    return found
+
+
+def test_incidents_are_asked_for_together(world: World) -> None:
+    """One question serves all that changed at once, and each gets its own links."""
+    asked = asked_of(world)
+    many = [official(n, opened=20 + n) for n in range(1, 9)]
+    world.go(30, *reports(3, first=12), *many)
+    assert [len(values["incidents"]) for values in asked] == [8]
+    assert len(world.late()) == 3 * 8
+
+
+def test_what_changes_no_link_is_not_asked_for(world: World) -> None:
+    """A replay compares a record only where it differs from the one before."""
+    world.go(30, *reports(3, first=12), official(opened=20))
+    asked = asked_of(world)
+    world.go(41, official(opened=20, at=at(40), impact="major"))
+    assert asked == []
+    history = [{"at": at(20), "status": "investigating"}, {"at": at(45), "status": "resolved"}]
+    ended: dict[str, Any] = {
+        "status": "resolved",
+        "resolved_at": at(45),
+        "at": at(45),
+        "history": history,
+    }
+    auto = Link(incident="statuspage:1", p=0.9, state="linked", incident_version=1)
+    later = [post.model_copy(update={"links": (auto,)}) for post in reports(2, first=44)]
+    world.go(46, *later)
+    world.go(50, official(opened=20, **ended))
+    assert [values["from_at"] for values in asked] == [at(45)]
+    states = {mention: state for mention, (state, _, _) in links(world).items()}
+    assert states == {
+        "x:12": "linked",
+        "x:13": "linked",
+        "x:14": "linked",
+        "x:44": "linked",
+        "x:45": "unlinked",
+    }
+
+
+def test_a_restart_compares_everything(world: World) -> None:
+    """What the last process had done the next does not know."""
+    world.go(30, *reports(3, first=12), official(opened=20))
+    world.restart()
+    asked = asked_of(world)
+    world.go(41, official(opened=20, at=at(40), impact="major"))
+    assert len(asked) == 1
+    assert len(world.late()) == 3
+
+
+@given(
+    starts=st.lists(
+        st.tuples(st.integers(0, 500), st.integers(1, 200), st.booleans()), max_size=12
+    ),
+    most=st.integers(1, 5),
+)
+def test_groups_hold_each_incident_once(starts: list[tuple[int, int, bool]], most: int) -> None:
+    """No more than so many, none without overlap, tracked ones apart from those without tracks."""
+    spans = [
+        Span(official(n, opened=0, tracks=["Nordwind"] * on), at(low), at(low + length), True)
+        for n, (low, length, on) in enumerate(starts)
+    ]
+    found = list(groups(spans, most))
+    ids = [incident_id for group in found for incident_id in group.spans]
+    assert sorted(ids) == sorted(span.incident.id for span in spans)
+    for group in found:
+        own = list(group.spans.values())
+        assert len(own) <= most
+        assert len({bool(span.incident.tracks) for span in own}) == 1
+        assert group.tracks() == (["Nordwind"] if own[0].incident.tracks else [])
+        for number, span in enumerate(own[1:], 1):
+            assert any(span.from_at <= before.to_at for before in own[:number])
+
+
+moments = st.integers(-70, 70)
+histories = st.lists(
+    st.tuples(st.integers(1, 70), st.sampled_from(["investigating", "resolved", "identified"])),
+    max_size=4,
+    unique_by=lambda step: step[0],
+)
+
+
+@settings(deadline=None)
+@given(one=histories, other=histories, ended=st.one_of(st.none(), moments), said_at=moments)
+def test_what_is_left_out_has_the_same_answer(
+    one: list[tuple[int, str]], other: list[tuple[int, str]], ended: int | None, said_at: int
+) -> None:
+    """A mention outside the span that ``since`` names has the links it had by the record before."""
+    before, after = _told(one, None, 1), _told(other, ended, 2)
+    post = said(said_at, 1, component="Messages")
+    linker, mentions = Linker(Book()), [post.mention]
+    old, new = (
+        [
+            (match.p, match.state, match.link().evidence, match.link().by)
+            for match in linker.score_many(
+                [Standing(record, -EVER, EVER)], mentions, text.prepare(mentions), [post.labels]
+            )[0]
+        ]
+        for record in (before, after)
+    )
+    span = since(Scored.of(before), after)
+    assert span is None or not span.whole
+    if span is None or not span.from_at <= post.mention.event_at <= span.to_at:
+        assert old == new
+
+
+def _told(steps: list[tuple[int, str]], ended: int | None, version: int) -> Incident:
+    """A record with that history, begun at minute 0."""
+    told = [(0, "investigating"), *sorted(steps)]
+    history = [{"at": at(minute), "status": status} for minute, status in told]
+    return official(
+        opened=0,
+        history=history,
+        status=history[-1]["status"],
+        resolved_at=None if ended is None else at(ended),
+        at=at(100),
+        version=version,
+    )
+
+
 def test_window_of_an_incident() -> None:
     """From the look-back to the end, which is the last one when it was reopened."""
     incident = official(opened=20)
@@ -178,13 +334,12 @@ def test_a_row_becomes_the_mention_it_was(world: World) -> None:
     post = said(1, 1, text="nordwind chat is out \U0001f621", place="Leeds", topic="messaging")
     world.go(2, post)
     (row,) = world.warehouse.rows(
-        "mentions_for_incident",
-        incident="statuspage:1",
-        incident_version=1,
+        "mentions_for_incidents",
+        incidents=["statuspage:1"],
+        versions=[1],
         tracks=["Nordwind"],
         from_at=at(0),
         to_at=at(0) + timedelta(hours=1),
-        after="",
         limit=10,
     )
     back = mention_of(row)

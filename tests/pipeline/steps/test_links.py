@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import GiveUp
-from pipeline.incidents import Book
+from pipeline.incidents import EVER, Book, Standing
 from pipeline.model import Decision, Incident, Label, Link, Mention
 from pipeline.steps.links import Linker
 from pipeline.steps.text import prepare
@@ -202,7 +202,8 @@ def test_a_proposal_takes_posts_like_an_official_incident_until_it_is_dismissed(
     assert linker.link([post], prepare([post]), given)[0][0].incident == record.id
     book.decide(Decision(id="1", subject=record.id, verb="dismiss", by="ann", at=at(9)))
     assert linker.link([post], prepare([post]), given) == [()]
-    assert linker.score_one(record, [post], prepare([post]), given) == [None]
+    always = [Standing(record, -EVER, EVER)]
+    assert linker.score_many(always, [post], prepare([post]), given) == [[]]
 
 
 POSTS = (
@@ -257,10 +258,13 @@ def test_worker_and_late_links_agree_and_batches_do_not_matter(
     together = linker.link(mentions, prepare(mentions), own)
     one_by_one = [Linker(book).link([m], prepare([m]), [g])[0] for m, g in batch]
     assert together == one_by_one
-    for record in book.all():
-        late = linker.score_one(record, mentions, prepare(mentions), own)
-        found = [next((x for x in links if x.incident == record.id), None) for links in together]
-        assert late == found
+    for chosen in (book.all(), *([record] for record in book.all())):
+        ids = {record.id for record in chosen}
+        asked = [Standing(record, -EVER, EVER) for record in chosen]
+        late = linker.score_many(asked, mentions, prepare(mentions), own)
+        found = [{match.entry.incident.id: match.link() for match in some} for some in late]
+        assert found == [{x.incident: x for x in links if x.incident in ids} for links in together]
+        assert all(match.p == match.link().p for some in late for match in some)
 
 
 def test_weights_can_be_read_from_a_file(tmp_path: Path) -> None:
