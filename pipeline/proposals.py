@@ -5,6 +5,8 @@ the track is open, was open when the burst began, or a person dismissed the matt
 proposal gets a new version only when its witnesses doubled, when an official incident takes it
 over, and when it fades, since each version has all its mentions scored again. Every rule looks at
 the minute that is judged, never at the clock, so that a record is the same however late it is made.
+An official incident that names no tracks may be about anything: it is a track's matter only if it
+names what the reports name.
 Titles are built from the names of tracks and labels, never from what people wrote.
 """
 
@@ -18,7 +20,8 @@ from typing import NamedTuple
 from pipeline.bursts import NEW_NORMAL, Burst
 from pipeline.incidents import Book
 from pipeline.model import CLOSED, PROPOSAL, Component, Incident, StatusAt, Update, from_ms, to_ms
-from pipeline.steps.candidates import spaced
+from pipeline.steps.candidates import SHOWN_FROM, spaced
+from pipeline.steps.likeness import rarities
 from pipeline.tracks import Track
 
 #: A dismissed matter stays quiet for so long.
@@ -33,6 +36,8 @@ FORGOTTEN = timedelta(minutes=NEW_NORMAL + 60)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 #: Topics that say no more than that something is wrong.
 VAGUE = frozenset({"other", "service", "outage"})
+#: What every title of ours says.
+STOCK = frozenset({"reports", "of", "trouble", "around"})
 WITNESSES = "witnesses:"
 
 
@@ -144,28 +149,50 @@ class Proposals:
                     return True
             elif (end := ended_at(proposal)) is None or end >= onset:
                 return True  # also one that was opened later: this minute is judged again
-        component = most(burst, "component")
-        parts = frozenset() if component is None else frozenset([spaced(component)])
+        matter = opened(burst)
         return any(
-            _is_of(official, burst.track)
-            and official.opened_at <= at
+            official.opened_at <= at
             and (is_open(official, at) or (ended_at(official) or at) >= onset)
-            and self._fits(official, parts)
+            and self._is_about(official, matter)
             for official in self._split().official
         )
 
     def _official_of(self, proposal: Incident, at: datetime) -> Incident | None:
         """The first official incident that is the proposal's matter."""
         known, end = self._split(), ended_at(proposal)
-        parts, tracks = self._parts(proposal), proposal.tracks or ("",)
         first = bisect_left(known.opened_at, shifted(proposal.started_at, -TAKEN_BEFORE))
         last = bisect_right(
             known.opened_at, at if end is None else min(at, shifted(end, TAKEN_AFTER))
         )
         for official in known.official[first:last]:
-            if any(_is_of(official, track) for track in tracks) and self._fits(official, parts):
+            if self._is_about(official, proposal):
                 return official
         return None
+
+    def _is_about(self, official: Incident, proposal: Incident) -> bool:
+        """Whether an official incident may be the matter of a proposal.
+
+        On a track of the proposal's: unless both name components and none of them agree. Without
+        tracks: only if it names what the proposal names, unless the proposal too is of no track,
+        since then all that is watched is one matter.
+        """
+        if proposal.tracks and not official.tracks:
+            return self._shares(official, proposal)
+        shared = not official.tracks or not set(official.tracks).isdisjoint(proposal.tracks)
+        return shared and self._fits(official, self._parts(proposal))
+
+    def _shares(self, official: Incident, proposal: Incident) -> bool:
+        """Whether they have a component or region, or the titles a word that few use."""
+        parts = self._parts(proposal)
+        if parts and self._parts(official) and self._fits(official, parts):
+            return True
+        if not _folded(official.regions).isdisjoint(_folded(proposal.regions)):
+            return True
+        named = " ".join(component.name for component in proposal.components)
+        words = set(spaced(f"{proposal.title} {named}").split())
+        words -= STOCK.union(spaced(" ".join(proposal.tracks)).split())
+        shared = sorted(words.intersection(spaced(official.title).split()))
+        return any(rarity >= SHOWN_FROM for rarity in rarities(shared))
 
     def _parts(self, incident: Incident) -> frozenset[str]:
         names = (spaced(component.name) for component in incident.components)
@@ -302,6 +329,5 @@ def _tracks_of(track: str) -> tuple[str, ...]:
     return (track,) if track else ()
 
 
-def _is_of(official: Incident, track: str) -> bool:
-    """An incident that names no track may be about any, as for links."""
-    return not official.tracks or track in official.tracks
+def _folded(names: Sequence[str]) -> frozenset[str]:
+    return frozenset(spaced(name) for name in names)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -127,6 +128,35 @@ def test_another_component_is_another_matter(world: World) -> None:
     assert len({p.id for p in world.proposals()}) == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "is_its"),
+    [
+        ({"title": "Delayed builds", "components": [{"name": "Runners"}]}, False),
+        ({"title": "Trouble around some reports", "components": []}, False),
+        ({"title": "Nordwind is down", "components": []}, False),
+        ({"title": "Something is wrong", "components": [{"name": "chat"}]}, True),
+        ({"title": "Something is wrong", "components": [], "regions": ["leeds"]}, True),
+        ({"title": "Messaging delayed", "components": [{"name": "Runners"}]}, True),
+    ],
+)
+def test_an_official_incident_without_tracks(
+    world: World, fields: dict[str, Any], is_its: bool
+) -> None:
+    """It may be anybody's: it is the proposal's matter only if it names what the reports name."""
+    world.go(BEGIN + 40, *quiet(), *failure(9), official(opened=BEGIN + 9, tracks=[], **fields))
+    assert world.proposals()[-1].official_id == ("statuspage:1" if is_its else None)
+
+
+@pytest.mark.parametrize(("title", "count"), [("Delayed builds", 1), ("Messaging delayed", 0)])
+def test_an_open_incident_without_tracks_hides_only_its_matter(
+    world: World, title: str, count: int
+) -> None:
+    """Whatever else is wrong in the world, reports about something else are proposed."""
+    open_ = official(opened=BEGIN - 20, tracks=[], title=title, components=[])
+    world.go(BEGIN + 8, *quiet(), open_, *failure(8))
+    assert len(world.proposals()) == count
+
+
 def test_an_official_incident_takes_it_over(world: World) -> None:
     """The proposal ends with the official opening and names it; the lead is in the warehouse."""
     world.go(BEGIN + 40, *quiet(), *failure(9), official(opened=BEGIN + 9))
@@ -173,6 +203,19 @@ def test_without_tracks_all_is_one_matter(tmp_path: Path) -> None:
     assert [(p.tracks, p.title) for p in world.proposals()] == [
         ((), "Reports of messaging trouble: Messages, Leeds")
     ]
+    world.close()
+
+
+def test_without_tracks_an_official_incident_is_enough(tmp_path: Path) -> None:
+    """Where nothing names tracks, all that is watched is one matter."""
+    world = World(tmp_path, tracks=())
+    bare = [
+        f.model_copy(update={"mention": f.mention.model_copy(update={"tracks": ()})})
+        for f in [*quiet(), *failure(9)]
+    ]
+    known = official(opened=BEGIN + 9, tracks=[], title="Something is wrong", components=[])
+    world.go(BEGIN + 9, *bare, known)
+    assert world.proposals()[-1].official_id == "statuspage:1"
     world.close()
 
 
