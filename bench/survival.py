@@ -251,10 +251,15 @@ def cluster(folder: Path, seconds: float, session: float | None = None) -> Clust
 
 
 def plan(names: Sequence[str], kills: int, seconds: float, seed: int) -> list[tuple[float, str]]:
-    """When whom to kill, in order: ``kills`` processes, and the broker once."""
+    """When whom to kill, in order: one of each role, others up to ``kills``, the broker once."""
     chance = random.Random(seed)
-    victims = [*chance.choices(names, k=kills), "kafka"]
-    return sorted((round(chance.uniform(0.05, 0.95) * seconds, 1), victim) for victim in victims)
+    roles = sorted({name.partition("-")[0] for name in names})
+    victims = [chance.choice([name for name in names if name.startswith(role)]) for role in roles]
+    victims += chance.choices(names, k=max(0, kills - len(victims)))
+    return sorted(
+        (round(chance.uniform(0.05, 0.95) * seconds, 1), victim)
+        for victim in [*victims[:kills], "kafka"]
+    )
 
 
 def disturb(running: Cluster, moments: Sequence[tuple[float, str]]) -> None:

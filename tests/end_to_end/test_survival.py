@@ -11,8 +11,9 @@ from tests.servers.cluster import Cluster
 from tests.servers.kafka import CannotStartError
 
 POSTS, KILLS, SEED = 3_000, 4, 1
-#: Seconds in which the posts are played, and after which a dead member's place is free.
-PLAYED, SESSION = 40.0, 6.0
+#: Seconds in which the posts are played, so that workers are at work when they are killed, and
+#: after which a dead member's place is free.
+PLAYED, SESSION = 12.0, 6.0
 #: Seconds to come to rest on a very slow machine.
 PATIENCE = 240.0
 
