@@ -192,7 +192,7 @@ class Proposals:
         words = set(spaced(f"{proposal.title} {named}").split())
         words -= STOCK.union(spaced(" ".join(proposal.tracks)).split())
         shared = sorted(words.intersection(spaced(official.title).split()))
-        return any(rarity >= SHOWN_FROM for rarity in rarities(shared))
+        return bool(shared) and max(rarities(shared)) >= SHOWN_FROM
 
     def _parts(self, incident: Incident) -> frozenset[str]:
         names = (spaced(component.name) for component in incident.components)
