@@ -424,8 +424,6 @@ class Decision(Word):
                 raise ValueError(f"relabel wants HEAD=NAME with HEAD one of {heads}")
         elif self.verb in {"link", "unlink", "merge"} and not self.value:
             raise ValueError(f"{self.verb} wants an incident's id as value")
-        if self.verb in {"accept", "dismiss"} and not self.subject.startswith(PROPOSAL):
-            raise ValueError(f"{self.verb} wants a proposal's id, which begins with {PROPOSAL}")
         return self
 
     @property

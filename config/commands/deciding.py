@@ -64,7 +64,7 @@ def run_decide(options: argparse.Namespace) -> int:
         )
     except ValidationError as error:
         raise Misuse(explain(error)) from error
-    _name_is_known(decision)
+    _makes_sense(decision)
     running = note.read(note.beside(path))
     if running is not None:
         note.call(running, "/api/decisions", json.loads(decision.to_json()))
@@ -74,10 +74,13 @@ def run_decide(options: argparse.Namespace) -> int:
     return 0
 
 
-def _name_is_known(decision: Decision) -> None:
-    """Raises Misuse for a relabel to a name that its head does not have."""
+def _makes_sense(decision: Decision) -> None:
+    """Raises Misuse for a name that the head does not have, or a subject that is no proposal."""
     from config.up import label_names
+    from pipeline.model import PROPOSAL
 
+    if decision.verb in {"accept", "dismiss"} and not decision.subject.startswith(PROPOSAL):
+        raise Misuse(f"{decision.verb} wants a proposal's id, which begins with {PROPOSAL}")
     if decision.verb == "relabel":
         head, _, name = decision.value.partition("=")
         names = label_names().get(head)

@@ -117,8 +117,11 @@ class KafkaServer:
         self._process = None
 
     def pause(self) -> None:
-        """Lets it hang: connections stay open and nothing answers."""
+        """Lets it hang: connections stay open and nothing answers, once this returns."""
         self._signal(signal.SIGSTOP)
+        # Each thread of the JVM stops when the machine gets round to it.
+        while self._process is not None and not _has_stopped(self._process.pid):
+            time.sleep(0.01)
 
     def resume(self) -> None:
         """Goes on after ``pause``."""
@@ -152,6 +155,15 @@ class KafkaServer:
         who = ["-dname", "CN=groundswell tests", "-ext", "SAN=ip:127.0.0.1"]
         _run(["keytool", "-genkeypair", *key, *kind, *who])
         _run(["keytool", "-exportcert", "-rfc", *key, "-file", str(self.certificate)])
+
+
+def _has_stopped(pid: int) -> bool:
+    """Whether every thread of a process is stopped (or gone)."""
+    states = []
+    for task in Path(f"/proc/{pid}/task").glob("*/stat"):
+        with suppress(OSError):
+            states.append(task.read_text().rpartition(")")[2].split()[0])
+    return all(state in "TtZX" for state in states)
 
 
 def jars() -> Path:
