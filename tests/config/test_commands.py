@@ -63,7 +63,9 @@ def test_a_decision_that_makes_no_sense_is_refused(
     """A name that the head does not have, or a subject that is no proposal."""
     lines(tmp_path / "posts.jsonl", [post(1, "hello")])
     run("replay", "posts.jsonl", cwd=tmp_path)
-    run("decide", *arguments, cwd=tmp_path, code=2)
+    done = run("decide", *arguments, cwd=tmp_path, code=2)
+    assert done.stdout == b""
+    assert len(done.stderr.decode().strip().splitlines()) == 1
 
 
 def test_a_variable_that_names_no_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
