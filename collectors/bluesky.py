@@ -23,8 +23,9 @@ from collectors import bluesky_events as events
 from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
 from collectors.times import to_us
 from collectors.trouble import told
+from pipeline.decoding import load
 from pipeline.errors import GiveUp, SetAside, TryLater
-from pipeline.model import Mention, Removal, load
+from pipeline.model import Mention, Removal
 from pipeline.ports import Clock, Item, Unreadable
 from pipeline.roles import pause
 from pipeline.tracks import Matcher, Track

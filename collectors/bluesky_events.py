@@ -11,8 +11,9 @@ from itertools import islice
 from typing import Any, Literal
 
 from collectors.times import from_us, instant
+from pipeline.decoding import check
 from pipeline.errors import SetAside
-from pipeline.model import Author, Kind, Mention, Removal, check, sound
+from pipeline.model import Author, Kind, Mention, Removal, sound
 
 PLATFORM = "bluesky"
 POSTS = "app.bsky.feed.post"

@@ -8,7 +8,8 @@ from pathlib import Path
 from collectors.jsonlines import JsonLines, Line
 from collectors.playback import Pace, play
 from collectors.times import instant, moved, to_us
-from pipeline.model import EVENT_AHEAD, Decision, Mention, Removal, load, read_post
+from pipeline.decoding import load, read_post
+from pipeline.model import EVENT_AHEAD, Decision, Mention, Removal
 from pipeline.ports import Clock, Item
 
 _NO_SHIFT = timedelta(0)

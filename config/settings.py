@@ -15,8 +15,8 @@ from pydantic_settings import (
 )
 
 from pipeline.brokers.kafka_settings import KafkaSettings
+from pipeline.decoding import explain
 from pipeline.errors import Misuse
-from pipeline.model import explain
 from pipeline.tracks import Track
 
 PREFIX = "GROUNDSWELL_"

@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from config.settings import Section, Settings, SourceSettings
+from pipeline.decoding import explain
 from pipeline.errors import Misuse
-from pipeline.model import explain
 from pipeline.ports import Clock, Collector
 from pipeline.tracks import Track
 

@@ -10,8 +10,9 @@ from hashlib import blake2b
 from typing import Any
 
 from pipeline import topics
+from pipeline.decoding import load, read
 from pipeline.errors import SetAside
-from pipeline.model import DeadLetter, load, read
+from pipeline.model import DeadLetter
 from pipeline.ports import Broker, Record
 from pipeline.reading import batches
 

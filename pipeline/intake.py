@@ -11,19 +11,10 @@ from typing import Any
 from pydantic_core import PydanticSerializationError
 
 from pipeline import deadletters, topics
+from pipeline.decoding import read
 from pipeline.errors import GroundswellError, SetAside
 from pipeline.masking import masked
-from pipeline.model import (
-    EVENT_AHEAD,
-    Coverage,
-    Cursor,
-    Decision,
-    Incident,
-    Mention,
-    Removal,
-    Word,
-    read,
-)
+from pipeline.model import EVENT_AHEAD, Coverage, Cursor, Decision, Incident, Mention, Removal, Word
 from pipeline.ports import Broker, Clock, Collector, Item, Unreadable
 from pipeline.reading import batches
 from pipeline.tracks import Matcher

@@ -1,25 +1,20 @@
 """The words: what travels on the topics and stands in the warehouse.
 
 Every word is a frozen pydantic model. Unknown fields never break a reader. Times are aware
-``datetime`` in UTC, written as RFC 3339; a time without a zone is taken as UTC. ``read`` turns the
-bytes of one JSON document into a word and is the only place where foreign JSON enters.
+``datetime`` in UTC, written as RFC 3339; a time without a zone is taken as UTC. ``decoding``
+makes them from foreign JSON.
 """
 
-import json
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
-import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
-    ValidationError,
     model_validator,
 )
-
-from pipeline.errors import SetAside
 
 # A platform's post has some thousand characters; a record must still fit a Kafka message.
 MAX_TEXT_BYTES = 1_048_576
@@ -66,7 +61,7 @@ def _text(text: str) -> str:
 
 Instant = Annotated[datetime, AfterValidator(in_utc)]
 Text = Annotated[str, AfterValidator(_text)]
-# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``load`` before.
+# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``decoding`` before.
 # An id is a key in every store, and PostgreSQL's keys end at 2.7 kB.
 Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=600)]
 Words = tuple[str, ...]
@@ -85,10 +80,6 @@ CLOSED: frozenset[str] = frozenset({"resolved", "postmortem", "dismissed"})
 #: The heads of ``Feedback.labels``; the last three say what and where and carry evidence.
 HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise", "language")
 WHAT_AND_WHERE = ("component", "place", "version")
-
-
-W = TypeVar("W", bound="Word")
-NUL_ESCAPED = b"\\u0000"
 
 
 class Word(BaseModel):
@@ -497,83 +488,3 @@ WORDS: dict[str, type[Word]] = {
         DeadLetter,
     )
 }
-
-
-def load(data: bytes | str) -> Any:
-    """The JSON value in ``data``; lone surrogates and NUL become U+FFFD.
-
-    Raises SetAside when it is no JSON.
-    """
-    try:
-        value = orjson.loads(data)
-        return _mend(value) if NUL_ESCAPED in _bytes(data) else value
-    except orjson.JSONDecodeError as strict:
-        try:
-            # orjson refuses lone surrogates, which real platforms send; the standard library reads
-            # them, and they are mended here. NaN and Infinity stay refused.
-            return _mend(json.loads(data, parse_constant=_no_constant))
-        except (ValueError, RecursionError):
-            raise SetAside(f"no JSON: {strict}") from strict
-
-
-def _bytes(data: bytes | str) -> bytes:
-    return data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _mend(value: Any) -> Any:
-    if isinstance(value, str):
-        return sound(value)
-    if isinstance(value, list):
-        return [_mend(item) for item in value]
-    if isinstance(value, dict):
-        return {sound(k): _mend(v) for k, v in value.items()}
-    return value
-
-
-def read(kind: type[W], data: bytes | str) -> W:
-    """The word in ``data``. Raises SetAside with a reason that says what is missing or wrong."""
-    if NUL_ESCAPED not in _bytes(data):
-        try:
-            return kind.model_validate_json(data)
-        except ValidationError:
-            pass  # it also refuses lone surrogates, and null where a default would do
-    return check(kind, load(data))
-
-
-def check(kind: type[W], value: Any) -> W:
-    """The word in an already decoded JSON value. Raises SetAside as ``read`` does."""
-    if not isinstance(value, dict):
-        raise SetAside(f"{_named(kind)} is a JSON object, this is not")
-    try:
-        return kind.model_validate({k: v for k, v in value.items() if v is not None})
-    except ValidationError as error:
-        raise SetAside(f"not {_named(kind)}: {explain(error)}") from error
-
-
-def _named(kind: type["Word"]) -> str:
-    name = kind.__name__.lower()
-    return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
-
-
-def read_post(data: bytes | str) -> "Mention | Removal | Decision":
-    """One line of a recorded file or one record of ``mentions``: the word its fields name."""
-    value = load(data)
-    if isinstance(value, dict) and "removal" in value:
-        return check(Removal, value)
-    if isinstance(value, dict) and "verb" in value and "text" not in value:
-        return check(Decision, value)
-    return check(Mention, value)
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error as one line without the offending text, which may be private."""
-    return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg']}"
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)[
-            :5
-        ]
-    )

@@ -6,19 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from pipeline import deadletters, topics
+from pipeline.decoding import check, load, read
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import (
-    Coverage,
-    Decision,
-    Feedback,
-    Incident,
-    LateLink,
-    Removal,
-    Word,
-    check,
-    load,
-    read,
-)
+from pipeline.model import Coverage, Decision, Feedback, Incident, LateLink, Removal, Word
 from pipeline.ports import Broker, Clock, Record, Rows, Warehouse
 
 log = logging.getLogger(__name__)

@@ -13,19 +13,11 @@ from typing import Any
 
 from pipeline import topics
 from pipeline.bursts import KEEP, MINUTE, Bursts, Said
+from pipeline.decoding import load, read
 from pipeline.errors import Fenced, SetAside, TryLater
 from pipeline.incidents import Book
 from pipeline.late import LateLinks
-from pipeline.model import (
-    Cursor,
-    Decision,
-    Feedback,
-    Incident,
-    from_ms,
-    load,
-    read,
-    to_ms,
-)
+from pipeline.model import Cursor, Decision, Feedback, Incident, from_ms, to_ms
 from pipeline.ports import Broker, Clock, Record, Warehouse
 from pipeline.proposals import Proposals, ended_at
 from pipeline.reading import batches

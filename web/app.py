@@ -21,8 +21,9 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
+from pipeline.decoding import check
 from pipeline.errors import GroundswellError, SetAside, TryLater
-from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal, check
+from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal
 from web.feed import Feed, encode
 from web.parts import MOST_ROWS, Filters, Part
 from web.security import Guard, has_token, is_own_page

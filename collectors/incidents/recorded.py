@@ -13,8 +13,9 @@ from pathlib import Path
 from collectors.jsonlines import JsonLines, Line
 from collectors.playback import Pace, play
 from collectors.times import from_us, moved, to_us
+from pipeline.decoding import check, load
 from pipeline.errors import SetAside
-from pipeline.model import Incident, check, load, to_ms
+from pipeline.model import Incident, to_ms
 from pipeline.ports import Clock, Item
 
 _NO_SHIFT = timedelta(0)

@@ -6,17 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from collectors.times import instant
+from pipeline.decoding import check
 from pipeline.errors import SetAside
-from pipeline.model import (
-    Component,
-    Incident,
-    Status,
-    StatusAt,
-    Update,
-    check,
-    from_ms,
-    to_ms,
-)
+from pipeline.model import Component, Incident, Status, StatusAt, Update, from_ms, to_ms
 from pipeline.tracks import folded
 
 #: What pages with the same shape call the states of an incident.

@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 from collectors.incidents import statuspage_answers as answers
 from collectors.times import instant
 from collectors.trouble import told
+from pipeline.decoding import load
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import load, to_ms
+from pipeline.model import to_ms
 
 if TYPE_CHECKING:
     import httpx

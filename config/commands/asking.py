@@ -94,9 +94,10 @@ def run_deadletter(options: argparse.Namespace) -> int:
 def _preparer(known: settings.Settings) -> Callable[[bytes], bytes]:
     """Does to a dead letter of the intake what the intake would have done."""
     from pipeline.clock import SystemClock
+    from pipeline.decoding import read_post
     from pipeline.errors import SetAside
     from pipeline.intake import prepare
-    from pipeline.model import Mention, read_post
+    from pipeline.model import Mention
     from pipeline.tracks import Matcher
 
     matcher = Matcher(known.track) if known.track else None

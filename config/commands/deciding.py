@@ -12,8 +12,9 @@ from typing import TypeAlias, get_args
 from pydantic import ValidationError
 
 from config import note, settings
+from pipeline.decoding import explain
 from pipeline.errors import Misuse
-from pipeline.model import Decision, Removal, Verb, explain
+from pipeline.model import Decision, Removal, Verb
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 

@@ -105,8 +105,9 @@ def _answers(
     """One line of output for each line of input, in the same order."""
     import orjson
 
+    from pipeline.decoding import read
     from pipeline.intake import prepare
-    from pipeline.model import Mention, read
+    from pipeline.model import Mention
 
     answers: list[bytes] = [b""] * len(lines)
     mentions: list[Mention] = []

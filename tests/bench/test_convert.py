@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from bench import convert
-from pipeline.model import Incident, Mention, check, read_post
+from pipeline.decoding import check, read_post
+from pipeline.model import Incident, Mention
 
 TELECOM = ["created_at", "operator", "text", "subject", "sentiment"]
 OUTAGES = ["tweet_id", "created_at", "text", "hashtags", "location", "query", "pull_event"]

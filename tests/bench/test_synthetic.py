@@ -1,7 +1,8 @@
 """Synthetic posts: valid, the same each time, with repeats and edits."""
 
 from bench import synthetic
-from pipeline.model import Incident, Mention, check
+from pipeline.decoding import check
+from pipeline.model import Incident, Mention
 
 
 def test_posts_are_valid_and_the_same_each_time() -> None:

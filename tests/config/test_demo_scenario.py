@@ -11,8 +11,9 @@ import pytest
 from config.demo import generator
 from config.demo.generator import LENGTH, QUIET, Scenario
 from config.demo.texts import scenario, sections
+from pipeline.decoding import read, read_post
 from pipeline.masking import masked
-from pipeline.model import Incident, Mention, Removal, read, read_post
+from pipeline.model import Incident, Mention, Removal
 from pipeline.tracks import Matcher, Track
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)

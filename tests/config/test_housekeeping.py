@@ -11,7 +11,8 @@ from config import housekeeping
 from config.housekeeping import Housekeeping
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
-from pipeline.model import Feedback, Mention, Removal, Repeat, check
+from pipeline.decoding import check
+from pipeline.model import Feedback, Mention, Removal, Repeat
 from pipeline.ports import Rows
 from pipeline.topics import TOPICS
 from sinks.duckdb_warehouse import DuckDBWarehouse, open_for_reading

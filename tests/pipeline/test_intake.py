@@ -16,19 +16,10 @@ from hypothesis import strategies as st
 from pipeline import topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
+from pipeline.decoding import read, read_post
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.intake import Intake, prepare
-from pipeline.model import (
-    Author,
-    Coverage,
-    DeadLetter,
-    Decision,
-    Incident,
-    Mention,
-    Removal,
-    read,
-    read_post,
-)
+from pipeline.model import Author, Coverage, DeadLetter, Decision, Incident, Mention, Removal
 from pipeline.ports import Item, Record, Unreadable
 from pipeline.reading import batches
 from pipeline.tracks import Matcher, Track

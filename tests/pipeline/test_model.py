@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.decoding import check, load, read, read_post
 from pipeline.errors import SetAside
 from pipeline.model import (
     WORDS,
@@ -14,12 +15,8 @@ from pipeline.model import (
     Incident,
     Mention,
     Removal,
-    check,
     from_ms,
     in_utc,
-    load,
-    read,
-    read_post,
     sound,
     to_ms,
 )

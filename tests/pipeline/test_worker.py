@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pipeline import deadletters, topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
+from pipeline.decoding import read
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.incidents import Book
-from pipeline.model import Feedback, Mention, Removal, Repeat, read
+from pipeline.model import Feedback, Mention, Removal, Repeat
 from pipeline.worker import Enrich, Worker, enriched
 from tests.pipeline.flow import (
     NOON,

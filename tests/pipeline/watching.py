@@ -8,6 +8,7 @@ from typing import Any
 from pipeline import topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
+from pipeline.decoding import read
 from pipeline.incidents import Book
 from pipeline.model import (
     Decision,
@@ -19,7 +20,6 @@ from pipeline.model import (
     Mention,
     Repeat,
     Word,
-    read,
 )
 from pipeline.steps.links import Linker
 from pipeline.store import Store
