@@ -10,7 +10,7 @@ event that comes then tells how much was missed, and that becomes a gap in the c
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -81,7 +81,8 @@ class Bluesky:
     ``known`` always. An edit that takes the tracks' names out hides the post.
 
     ``items`` raises TryLater when the connection cannot be made, breaks, is closed or falls silent,
-    with a pause that grows until a connection has held for a minute.
+    with a pause that grows until a connection has held for a minute. ``totals`` counts connections
+    and events since the start.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Bluesky:
         self._renounced: OrderedDict[str, str] = OrderedDict()
         self._passed: OrderedDict[int, str] = OrderedDict()
         self._failures = 0
+        self.totals: Counter[str] = Counter()
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: from now on."""
@@ -110,6 +112,7 @@ class Bluesky:
         position = Position.of(cursor)
         try:
             with self._connected(position) as socket:
+                self.totals["connections"] += 1
                 ledger = Ledger(self.name, position or Position(to_us(began)))
                 yield from self._listen(socket, ledger, stop)
         except _Broken as trouble:
@@ -197,6 +200,7 @@ class Bluesky:
 
     def read(self, frame: bytes, ledger: Ledger) -> Iterator[Item]:
         """What one frame brings; moves the ledger on."""
+        self.totals["events"] += 1
         try:
             event = self._event(frame)
             values = self._values(event)

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -57,7 +57,9 @@ class Intake:
 
     Mentions that match none of the tracks are dropped unless ``keep_unmatched``; without a matcher
     nothing is dropped. What is unreadable goes to the dead letters, to be replayed to ``topic``.
-    ``done`` turns True when the source has come to its end.
+    ``done`` turns True when the source has come to its end. ``totals`` counts what became of items
+    since the start (words by kind, edits apart; ``unmatched``, ``dead``), ``gaps`` how often and
+    for how many seconds the source was blind, by cause.
     """
 
     def __init__(
@@ -87,6 +89,19 @@ class Intake:
         self._pending: list[Item] = []
         self._is_over = False
         self._cursor: str | None = None
+        self.totals: Counter[str] = Counter()
+        self.gaps: Counter[str] = Counter()
+        self.blind_seconds: Counter[str] = Counter()
+        #: The clock's time when the source last brought anything, and when its cursor last moved
+        #: (None: never, as far as is known), and the newest mention's ``event_at``.
+        self.heard_at: datetime | None = None
+        self.cursor_at: datetime | None = None
+        self.newest_event_at: datetime | None = None
+
+    @property
+    def source(self) -> Collector:
+        """The source it reads."""
+        return self._source
 
     def turn(self, timeout: float) -> int:
         """Moves one batch. The source itself decides how long it waits, at most about a second.
@@ -149,12 +164,14 @@ class Intake:
 
     def _cursor_in(self, data: bytes) -> str | None:
         try:
-            return read(Cursor, data).cursor
+            word = read(Cursor, data)
         except SetAside as reason:
             log.warning(
                 "%s: its cursor is unreadable, it starts anew: %s", self._source.name, reason
             )
             return None
+        self.cursor_at = word.at
+        return word.cursor
 
     def _publish(self) -> int:
         """Sends the batch, waits for the acknowledgement, and only then moves the cursor."""
@@ -169,9 +186,10 @@ class Intake:
             word = Cursor(source=self._source.name, cursor=cursor, at=self._clock.now())
             self._producer.send(topics.CURSORS, word.key, word.to_json())
             self._producer.flush()
-            self._cursor = cursor
-        self._pending = []
+            self._cursor, self.cursor_at = cursor, word.at
+        sent, self._pending = self._pending, []
         if counts:
+            self._note(sent, counts)
             took = (time.perf_counter() - began) * 1_000
             told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
             log.info("intake %s: %s, %.0f ms", self._source.name, told, took)
@@ -194,7 +212,23 @@ class Intake:
             # A collector may hand over what JSON cannot hold; its error would quote the text.
             told = str(reason) if isinstance(reason, SetAside) else "it cannot be written as JSON"
             return self._set_aside(Unreadable(data, told, item.cursor))
-        return f"{type(value).__name__.lower()}s"
+        if isinstance(value, Mention) and value.version:
+            return "edits"
+        is_gap = isinstance(value, Coverage) and value.is_gap
+        return "gaps" if is_gap else f"{type(value).__name__.lower()}s"
+
+    def _note(self, items: Sequence[Item], counts: Counter[str]) -> None:
+        """Keeps in mind what acknowledged items say of their source."""
+        self.totals += counts
+        self.heard_at = self._clock.now()
+        for item in items:
+            value = item.value
+            if isinstance(value, Mention):
+                self.newest_event_at = max(self.newest_event_at or value.event_at, value.event_at)
+            elif isinstance(value, Coverage) and value.is_gap:
+                cause = value.cause or "unknown"
+                self.gaps[cause] += 1
+                self.blind_seconds[cause] += round((value.to_at - value.from_at).total_seconds())
 
     def _set_aside(self, unreadable: Unreadable) -> str:
         dead = deadletters.letter(

@@ -8,6 +8,7 @@ an answer that is older than an earlier one (caches have many) tells nothing.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -93,6 +94,7 @@ class Statuspage:
 
     Ids are ``provider:ID``, the provider by default ``statuspage-`` and the page's own id. Raises
     TryLater when the page cannot be reached, refuses, or answers anything but a status page's JSON.
+    ``totals`` counts how often the page was asked, and answered, since the start.
     """
 
     def __init__(
@@ -115,6 +117,7 @@ class Statuspage:
         self._poll = timedelta(seconds=poll_seconds)
         self._provider = provider
         self._names = answers.Names(component_map or {}, region_map or {})
+        self.totals: Counter[str] = Counter()
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: everything the page lists."""
@@ -134,10 +137,12 @@ class Statuspage:
         self, documents: Documents, progress: Progress, stop: threading.Event
     ) -> Generator[Item, None, Progress]:
         """Asks once and delivers what is new, oldest change first; returns the progress."""
+        self.totals["polls"] += 1
         fresh = {path: documents.changed(path, stop) for path in PATHS}
         if stop.is_set():
             return progress
         documents.require(PATHS)
+        self.totals["answers"] += 1
         raws = _newest([answer for answer in fresh.values() if answer is not None])
         provider = self._provider or _provider(fresh, self._base)
         if _is_overflown(raws, progress):

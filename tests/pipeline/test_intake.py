@@ -328,3 +328,37 @@ def test_too_large_for_the_topic_is_set_aside(
     [record] = on(broker, topics.DEADLETTER)
     assert "999,000" in read(DeadLetter, record.value or b"").reason
     assert on(broker, topics.MENTIONS) == []
+
+
+def test_it_tells_what_became_of_what_came(broker: LocalBroker) -> None:
+    """Words are counted by kind, edits apart; a gap says how long the source was blind and why."""
+    gap = Coverage(
+        source="fixed",
+        from_at=NOW - timedelta(minutes=7),
+        to_at=NOW,
+        is_gap=True,
+        cause="look-back exceeded",
+    )
+    later = mention(2, event_at=NOW + timedelta(minutes=1))
+    values: list[Any] = [mention(1), later, mention(1, version=5), mention(3, "of others"), gap]
+    values.append(Unreadable(b"{", "it is no JSON", "line 6"))
+    role = intake(Fixed(values), broker, matcher=MATCHER)
+    assert role.heard_at is role.cursor_at is role.newest_event_at is None
+
+    run(role)
+
+    assert role.totals == {"mentions": 2, "edits": 1, "unmatched": 1, "gaps": 1, "dead": 1}
+    assert role.gaps == {"look-back exceeded": 1}
+    assert role.blind_seconds == {"look-back exceeded": 7 * 60}
+    assert role.newest_event_at == NOW + timedelta(minutes=1)
+    assert role.heard_at == role.cursor_at == NOW
+
+
+def test_a_cursor_of_before_the_start_has_its_age(broker: LocalBroker) -> None:
+    """After a restart it is known since when the source was not read, before it answers again."""
+    run(intake(Fixed([mention()]), broker))
+    role = intake(Fixed([mention(), TryLater("the source is away")]), broker)
+    with closing(role), pytest.raises(TryLater):
+        role.turn(0)
+    assert role.cursor_at == NOW
+    assert role.heard_at is None
