@@ -251,3 +251,53 @@ SELECT incident_id, record FROM dim_incident ORDER BY incident_id;
 -- A row if anything is kept of the mention $id or of the author $id (both with their source).
 SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = $id::text)
     OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::text);
+
+-- name: standing
+-- How the warehouse stands, cheap enough for every minute: mentions, when the newest was written and
+-- received, open incidents, open proposals, and its size in bytes.
+SELECT m.*, i.*, pg_database_size(current_database()) AS bytes
+FROM (
+    SELECT count(*) AS mentions, max(updated_at) AS written_at, max(seen_at) AS seen_at
+    FROM fct_mention
+) m, (
+    SELECT count(*) FILTER (WHERE status <> 'proposed') AS incidents_open,
+        count(*) FILTER (WHERE status = 'proposed') AS proposals_open
+    FROM incident_now
+    WHERE status NOT IN ('resolved', 'postmortem', 'dismissed')
+        AND NOT (is_proposed AND official_id IS NOT NULL)
+) i;
+
+-- name: newest_ages
+-- How old the newest $limit (1,000) arrivals were when they were written, in seconds: since they were
+-- received and since they were said; the median, the 99th percentile and the most. NULL without any.
+SELECT count(*) AS mentions,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY received) AS received_p50,
+    percentile_cont(0.99) WITHIN GROUP (ORDER BY received) AS received_p99,
+    max(received) AS received_max,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY said) AS said_p50,
+    percentile_cont(0.99) WITHIN GROUP (ORDER BY said) AS said_p99,
+    max(said) AS said_max, max(updated_at) AS written_at
+FROM (
+    SELECT extract(epoch FROM updated_at - seen_at)::double precision AS received,
+        extract(epoch FROM updated_at - event_at)::double precision AS said, updated_at
+    FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::bigint, 1000))
+) newest;
+
+-- name: newest_by_source
+-- The platforms of the newest $limit (20,000) arrivals: when the newest was said and received.
+SELECT source, max(event_at) AS event_at, max(seen_at) AS seen_at
+FROM (
+    SELECT * FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::bigint, 20000))
+) newest
+GROUP BY source ORDER BY source;
+
+-- name: links_by_state
+-- The machine's links, by their state.
+SELECT state, count(*) AS links FROM fct_link GROUP BY state ORDER BY state;
+
+-- name: coverage_gaps
+-- From when to when a source was blind, and why: what ended after $since, the newest first.
+SELECT source, track, from_at, to_at, cause FROM coverage
+WHERE is_gap AND to_at > coalesce($since::timestamp, '-infinity'::timestamp)
+ORDER BY to_at DESC, from_at DESC, source, track
+LIMIT (coalesce($limit::bigint, 100));

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import Misuse
+from pipeline.model import Coverage
 from pipeline.ports import Row, Rows, Warehouse
 from tests.contracts.warehouse_words import (
     OFFICIAL,
@@ -187,6 +188,50 @@ class ReadingContract:
         assert links(rest[0]) == {(OFFICIAL, "linked", 0.9, 1)}
         everywhere = asked | {"tracks": [], "versions": [0, 0]}
         assert len(warehouse.rows("mentions_for_incidents", **everywhere)) == 2
+
+    def test_how_it_stands(self, warehouse: Warehouse) -> None:
+        """An operator asks how much there is, how old it was, and what is open."""
+        (empty,) = warehouse.rows("standing")
+        assert (empty["mentions"], empty["written_at"], empty["incidents_open"]) == (0, None, 0)
+        assert warehouse.rows("newest_ages")[0]["received_p99"] is None
+        posts = [feedback(n, at=n, links=[link(OFFICIAL)] if n else []) for n in range(3)]
+        words = [incident(), incident("statuspage:9", status="resolved")]
+        words += [
+            incident(PROPOSAL, status="proposed"),
+            incident(f"{PROPOSAL}-2", status="proposed"),
+        ]
+        over = decision("d1", "dismiss", f"{PROPOSAL}-2")
+        rows = Rows(feedback=posts, incidents=words, decisions=[over])
+        warehouse.write(rows, minutes(10))
+        (row,) = warehouse.rows("standing")
+        assert (row["mentions"], row["incidents_open"], row["proposals_open"]) == (3, 1, 1)
+        assert (row["written_at"], row["seen_at"]) == (minutes(10), minutes(2))
+        assert row["bytes"] >= 0  # what only stands in a log of writes is not counted yet
+        (ages,) = warehouse.rows("newest_ages")
+        assert (ages["mentions"], ages["received_p50"], ages["said_max"]) == (3, 540, 600)
+        assert ages["received_p50"] < ages["received_p99"] <= ages["received_max"] == 600
+        assert warehouse.rows("newest_ages", limit=1)[0]["mentions"] == 1
+        newest = {"source": "x", "event_at": minutes(2), "seen_at": minutes(2)}
+        assert warehouse.rows("newest_by_source") == [newest]
+        assert warehouse.rows("links_by_state") == [{"state": "linked", "links": 2}]
+
+    def test_gaps_are_listed(self, warehouse: Warehouse) -> None:
+        """From when to when a source was blind; what is over since long is not asked for."""
+
+        def covered(start: float, end: float, cause: str | None) -> Coverage:
+            is_gap = cause is not None
+            return Coverage(
+                source="s", from_at=minutes(start), to_at=minutes(end), is_gap=is_gap, cause=cause
+            )
+
+        words = [covered(0, 2, None), covered(2, 9, "look-back exceeded"), covered(9, 20, None)]
+        warehouse.write(Rows(coverage=[*words, covered(20, 21, "away")]), START)
+        gap = {"source": "s", "track": None, "from_at": minutes(2), "to_at": minutes(9)}
+        newer = {"source": "s", "track": None, "from_at": minutes(20), "to_at": minutes(21)}
+        gap["cause"], newer["cause"] = "look-back exceeded", "away"
+        assert warehouse.rows("coverage_gaps") == [newer, gap]
+        assert warehouse.rows("coverage_gaps", limit=1) == [newer]
+        assert warehouse.rows("coverage_gaps", since=minutes(9)) == [newer]
 
     def test_snapshot_may_be_made_any_time(self, warehouse: Warehouse) -> None:
         """A snapshot changes nothing for whoever writes on."""
