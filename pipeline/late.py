@@ -10,10 +10,9 @@ scoring it against many incidents. So incidents whose windows overlap are read f
 together, and of an incident that only opened or closed again only what that touches.
 """
 
-import heapq
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -34,6 +33,7 @@ from pipeline.model import (
 )
 from pipeline.ports import Row, Warehouse
 from pipeline.proposals import FIRST, ended_at, shifted
+from pipeline.settling import Settling
 from pipeline.steps import text
 from pipeline.steps.candidates import LOOK_BACK, Entry, looked_at
 from pipeline.steps.links import Linker, Match
@@ -98,24 +98,26 @@ class Scored(NamedTuple):
 class LateLinks:
     """The incidents whose mentions are to be scored again, and the scoring itself, page by page.
 
-    ``settle`` seconds (of whatever clock gives ``now``) after an incident was asked for it is
-    scored once more, for rows that were still on their way to the warehouse. 0: only once, for a
-    replay, where the warehouse is up to date before it is asked; only then is it known that a
-    record was compared with everything, so that the next one need be compared only where it
-    differs.
+    When what was on its way to the warehouse has settled there, an incident that was asked for is
+    scored once more. Without ``settling`` only once, for a replay, where the warehouse is up to
+    date before it is asked; only then is it known that a record was compared with everything, so
+    that the next one need be compared only where it differs.
     """
 
     def __init__(
-        self, warehouse: Warehouse, linker: Linker, book: Book, *, settle: float, page: int = PAGE
+        self,
+        warehouse: Warehouse,
+        linker: Linker,
+        book: Book,
+        settling: Settling | None,
+        page: int = PAGE,
     ) -> None:
         self._warehouse = warehouse
         self._linker = linker
         self._book = book
-        self._settle = timedelta(seconds=settle)
+        self._settling = settling
         self._page = page
         self._asked: dict[str, None] = {}  # in the order they were asked for
-        self._again: list[tuple[datetime, str]] = []  # a heap
-        self._again_at: dict[str, datetime] = {}
         self._scored: dict[str, Scored] = {}
         self._groups: deque[Group] = deque()
         self._current: Group | None = None
@@ -126,24 +128,26 @@ class LateLinks:
         self._asked[incident_id] = None
         self.ask_later(incident_id, now)
 
-    def ask_later(self, incident_id: str, now: datetime) -> None:
-        """Asks for them to be scored when what is on its way now has settled."""
-        if self._settle:
-            due = now + self._settle
-            self._again_at[incident_id] = due
-            heapq.heappush(self._again, (due, incident_id))
+    def ask_later(self, incident_id: str, now: datetime, since: datetime | None = None) -> None:
+        """Asks for them to be scored when what is on its way now has settled.
+
+        ``since``: when it was asked for first, if it was and has not settled.
+        """
+        if self._settling is not None:
+            self._settling.add(incident_id, now, since)
+
+    def resume(self, now: datetime) -> None:
+        """Has those that settled meanwhile scored again. Raises TryLater."""
+        if self._settling is not None:
+            self._asked.update(dict.fromkeys(self._settling.settled(now)))
 
     def forget(self, incident_id: str) -> None:
         """An incident's next scoring compares everything: it may have missed posts meanwhile."""
         self._scored.pop(incident_id, None)
 
-    def is_busy(self, now: datetime) -> bool:
-        """Whether there is anything to score at ``now``."""
-        while self._again and self._again[0][0] <= now:
-            due, incident_id = heapq.heappop(self._again)
-            if self._again_at.get(incident_id) == due:  # else it was asked for again meanwhile
-                del self._again_at[incident_id]
-                self._asked[incident_id] = None
+    @property
+    def is_busy(self) -> bool:
+        """Whether there is anything to score for now."""
         return self._current is not None or bool(self._groups) or bool(self._asked)
 
     def next_page(self) -> list[LateLink]:
@@ -172,7 +176,7 @@ class LateLinks:
 
     def _finish(self, group: Group) -> None:
         self._current = None
-        if not self._settle:
+        if self._settling is None:
             for incident_id, span in group.spans.items():
                 self._scored[incident_id] = Scored.of(span.incident)
 

@@ -106,6 +106,16 @@ class Record:
     at: int  # when the broker took it, ms since 1970
 
 
+class Mark(NamedTuple):
+    """How far a group has come in a partition: it is done with all offsets below ``done``.
+
+    ``end`` is the offset that the next record will get.
+    """
+
+    done: int
+    end: int
+
+
 class Producer(Protocol):
     """Sends records. One thread uses it."""
 
@@ -193,6 +203,13 @@ class Broker(Protocol):
 
     def lag(self, group: str) -> Mapping[str, int]:
         """Records that the group has not committed yet, per topic it consumes."""
+        ...
+
+    def marks(self, group: str, topic: str) -> Mapping[int, Mark]:
+        """How far the group has come, by partition of the topic. Raises TryLater.
+
+        A group that never committed is done with nothing; what was dropped counts as done.
+        """
         ...
 
     def close(self) -> None:

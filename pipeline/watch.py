@@ -21,14 +21,17 @@ from pipeline.model import Cursor, Decision, Feedback, Incident, from_ms, to_ms
 from pipeline.ports import Broker, Clock, Record, Warehouse
 from pipeline.proposals import Proposals, ended_at
 from pipeline.reading import batches
+from pipeline.settling import Settling
 from pipeline.steps.links import Linker
 from pipeline.tracks import Track
 
 log = logging.getLogger(__name__)
 
 GROUP = "watch"
-#: The name its place in time is kept under, beside the cursors of sources.
+#: The names its places in time are kept under, beside the cursors of sources: the minute that was
+#: judged last, and since when (ms) incidents may not be settled, "" when all are.
 CURSOR = "role:watch"
+UNSETTLED = "role:watch:unsettled"
 #: Who must be done before a replay is judged: (group, topic).
 BEFORE = (("worker", topics.MENTIONS), ("store", topics.FEEDBACK))
 #: A proposal that would be older when it is made is not made: after a standstill, what is over is
@@ -45,9 +48,10 @@ NAMED = ("topic", "component", "place")
 class Watch:
     """Bursts become proposals, changed incidents get late links (a role, see ``roles``).
 
-    ``linker`` reads ``book``; nobody else writes to the book. ``settle``: seconds of the clock
-    after which a changed incident is scored once more; 0 means a replay: then a minute is judged
-    only when worker and store have nothing left to do, so that batches do not matter.
+    ``linker`` reads ``book``; nobody else writes to the book. ``settle``: seconds of the clock in
+    which every worker hears of a changed incident; when what was on its way then is in the
+    warehouse, the incident is scored once more. 0 means a replay: then a minute is judged only when
+    worker and store have nothing left to do, so that batches do not matter.
     Without ``tracks`` mentions that match none are counted together. ``totals`` counts proposals
     and late links since the start.
     """
@@ -72,10 +76,12 @@ class Watch:
         self._tracked = bool(tracks)
         self._ours = {name.lstrip("@").casefold() for track in tracks for name in track.own}
         self._proposals = Proposals(book, tracks)
-        self._late = LateLinks(warehouse, linker, book, settle=settle)
+        self._settling = Settling(broker, timedelta(seconds=settle)) if self._live else None
+        self._late = LateLinks(warehouse, linker, book, self._settling)
         self._bursts: Bursts | None = None
         self._heard: set[str] = set()
-        self._kept_minute: int | None = None
+        self._changed_at: dict[str, int] = {}  # ms of the broker, by incident
+        self._kept: dict[str, str] = {}  # both, as they stand on the topic
         self._outbox: list[tuple[str, str, bytes]] = []
         self._consumer = broker.consumer(
             GROUP, [topics.FEEDBACK, topics.INCIDENTS, topics.DECISIONS]
@@ -88,8 +94,8 @@ class Watch:
         began = time.perf_counter()
         try:
             bursts = self._bursts or self._rebuild()
-            busy = self._late.is_busy(self._clock.now())
-            records = [] if busy else self._consumer.poll(self._batch, timeout)
+            self._late.resume(self._clock.now())
+            records = [] if self._late.is_busy else self._consumer.poll(self._batch, timeout)
             self._read(records, bursts)
             changed = links = 0
             if level := self._is_level(records):
@@ -103,7 +109,7 @@ class Watch:
             took = (time.perf_counter() - began) * 1000
             told = len(records), changed, links, took
             log.info("watch: %d records, %d proposals, %d late links, %.0f ms", *told)
-        return handled + (level and self._late.is_busy(self._clock.now()))
+        return handled + (level and self._late.is_busy)
 
     def close(self) -> None:
         """Leaves without a commit; what was not done is done by the next."""
@@ -115,19 +121,27 @@ class Watch:
     def _rebuild(self) -> Bursts:
         """Reads the past: the book, the counts, and up to which minute they were judged."""
         now = self._clock.now()
+        self._kept = self._cursors()
         self._read_all([topics.INCIDENTS, topics.DECISIONS], None, Bursts())
-        for incident in self._book.all() if self._live else ():
-            end = ended_at(incident)
-            if end is None or end > now - STALE:
-                self._late.ask_later(incident.id, now)
+        self._ask_for_unsettled(now)
         bursts, since = Bursts(), max(0, to_ms(now) - KEEP * MINUTE)
         self._heard.clear()
         self._read_all([topics.FEEDBACK], from_ms(since), bursts)
-        self._kept_minute = self._last_minute()
-        if self._kept_minute is not None:
-            bursts.tick((self._kept_minute + 1) * MINUTE)
+        if CURSOR in self._kept:
+            bursts.tick((int(self._kept[CURSOR]) + 1) * MINUTE)
         self._bursts = bursts
         return bursts
+
+    def _ask_for_unsettled(self, now: datetime) -> None:
+        """Asks for what is open, and for what changed lately or had not settled before."""
+        if not self._live:
+            return
+        told = self._kept.get(UNSETTLED)
+        since = min(now, from_ms(int(told))) if told else now
+        late = to_ms(since - STALE)
+        for incident in self._book.all():
+            if ended_at(incident) is None or self._changed_at.get(incident.id, 0) >= late:
+                self._late.ask_later(incident.id, now, since)
 
     def _read_all(self, names: Sequence[str], since: datetime | None, bursts: Bursts) -> None:
         reader = self._broker.reader(names, since)
@@ -137,18 +151,18 @@ class Watch:
         finally:
             reader.close()
 
-    def _last_minute(self) -> int | None:
-        """The last minute that was judged before, None at the very first start."""
+    def _cursors(self) -> dict[str, str]:
+        """What was kept before: nothing at the very first start."""
         reader = self._broker.reader([topics.CURSORS])
-        minute = None
+        kept = {}
         try:
             for records in batches(reader, self._batch):
                 for record in records:
-                    if record.key == CURSOR and record.value is not None:
-                        minute = int(read(Cursor, record.value).cursor)
+                    if record.key in (CURSOR, UNSETTLED) and record.value is not None:
+                        kept[record.key] = read(Cursor, record.value).cursor
         finally:
             reader.close()
-        return minute
+        return kept
 
     def _read(self, records: Sequence[Record], bursts: Bursts, *, ask: bool = True) -> None:
         """Takes records in. What is unreadable, ``store`` sets aside."""
@@ -159,22 +173,24 @@ class Watch:
                 if record.topic == topics.FEEDBACK:
                     self._count(record.value, bursts)
                 elif record.topic == topics.INCIDENTS:
-                    self._learn(read(Incident, record.value), ask)
+                    self._learn(read(Incident, record.value), record.at, ask)
                 else:
-                    self._settle(read(Decision, record.value), ask)
+                    self._settle(read(Decision, record.value), record.at, ask)
             except SetAside:
                 log.debug("watch: passed over an unreadable record of %s", record.topic)
 
-    def _learn(self, incident: Incident, ask: bool) -> None:
+    def _learn(self, incident: Incident, at: int, ask: bool) -> None:
         self._book.put(incident)
+        self._changed_at[incident.id] = at
         newest = self._book.get(incident.id)
         # Not only when the book changed: what is read again after a crash may not be scored yet.
         if ask and newest is not None and newest.version == incident.version:
             self._late.ask(incident.id, self._clock.now())
 
-    def _settle(self, decision: Decision, ask: bool) -> None:
+    def _settle(self, decision: Decision, at: int, ask: bool) -> None:
         changed = self._book.decide(decision)
         if changed:
+            self._changed_at[decision.subject] = at
             self._late.forget(decision.subject)
         if changed and ask and self._book.get(decision.subject) is not None:
             self._late.ask(decision.subject, self._clock.now())
@@ -230,9 +246,9 @@ class Watch:
 
     def _score(self) -> int:
         """Some pages of late links; the number of links that changed."""
-        now, found = self._clock.now(), 0
+        found = 0
         for _ in range(PAGES):
-            if not self._late.is_busy(now) or found >= LINKS:
+            if not self._late.is_busy or found >= LINKS:
                 break
             late = self._late.next_page()
             self._outbox += [(topics.LINKS, word.key, word.to_json()) for word in late]
@@ -241,19 +257,28 @@ class Watch:
         return found
 
     def _send(self, bursts: Bursts, polled: bool) -> None:
-        """Makes everything durable, with the minute that was judged, then commits."""
-        minute = bursts.judged
-        if (polled or self._outbox) and minute is not None and minute != self._kept_minute:
-            cursor = Cursor(source=CURSOR, cursor=str(minute), at=self._clock.now())
-            self._outbox.append((topics.CURSORS, cursor.key, cursor.to_json()))
-        if self._outbox:
-            for record in self._outbox:
-                self._producer.send(*record)
+        """Makes everything durable, with where we are, then commits."""
+        places = self._places(bursts, polled)
+        for source, place in places.items():
+            cursor = Cursor(source=source, cursor=place, at=self._clock.now())
+            self._producer.send(topics.CURSORS, cursor.key, cursor.to_json())
+        for record in self._outbox:
+            self._producer.send(*record)
+        if self._outbox or places:
             self._producer.flush()
             self._outbox.clear()
-            self._kept_minute = minute
-        if not self._late.is_busy(self._clock.now()):
+            self._kept |= places
+        if not self._late.is_busy:
             self._consumer.commit()
+
+    def _places(self, bursts: Bursts, polled: bool) -> dict[str, str]:
+        """The cursors that have to be kept anew."""
+        places = {}
+        since = self._settling.since() if self._settling is not None else None
+        places[UNSETTLED] = "" if since is None else str(to_ms(since))
+        if (polled or self._outbox) and bursts.judged is not None:
+            places[CURSOR] = str(bursts.judged)
+        return {source: p for source, p in places.items() if p != self._kept.get(source, "")}
 
     def _begin_again(self, error: TryLater) -> None:
         """After TryLater: what is in the outbox stays there, what was polled comes again."""

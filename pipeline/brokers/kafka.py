@@ -14,7 +14,7 @@ from pipeline.brokers.kafka_link import KafkaLink
 from pipeline.brokers.kafka_producer import KafkaProducer
 from pipeline.brokers.kafka_settings import KafkaSettings
 from pipeline.brokers.kafka_topics import Topics
-from pipeline.ports import Topic
+from pipeline.ports import Mark, Topic
 
 __all__ = ["KafkaBroker", "KafkaSettings"]
 
@@ -74,6 +74,15 @@ class KafkaBroker:
         with self._link.admin() as admin:
             return self._link.asked(lambda: _lag(admin, group), f"ask for the lag of {group}")
 
+    def marks(self, group: str, topic: str) -> Mapping[int, Mark]:
+        """How far the group has come, by partition of the topic. Raises TryLater, GiveUp."""
+        with self._link.admin() as admin:
+            found = self._link.asked(
+                lambda: _marks(admin, [topic], _committed(admin, group)),
+                f"ask how far {group} is",
+            )
+        return {partition.partition: mark for partition, mark in found.items()}
+
     def close(self) -> None:
         """Closes everything that was handed out."""
         with self._lock:
@@ -89,17 +98,31 @@ class KafkaBroker:
 
 
 def _lag(admin: Any, group: str) -> dict[str, int]:
-    committed = {
-        partition: position.offset
-        for partition, position in admin.list_group_offsets([group])[group].items()
-        if position.offset >= 0
-    }
+    committed = _committed(admin, group)
     members = admin.describe_groups([group])[group]["members"]
     subscribed = {topic for member in members for topic in _subscription(member)}
     # Where it has members, what it read once and reads no more does not count.
     names = sorted(subscribed or {partition.topic for partition in committed})
     if not names:
         return {}
+    lag: defaultdict[str, int] = defaultdict(int)
+    for partition, mark in _marks(admin, names, committed).items():
+        lag[partition.topic] += mark.end - mark.done
+    return dict(lag)
+
+
+def _committed(admin: Any, group: str) -> dict[TopicPartition, int]:
+    """What a group committed, where it did."""
+    return {
+        partition: position.offset
+        for partition, position in admin.list_group_offsets([group])[group].items()
+        if position.offset >= 0
+    }
+
+
+def _marks(
+    admin: Any, names: Sequence[str], committed: Mapping[TopicPartition, int]
+) -> dict[TopicPartition, Mark]:
     partitions = [
         TopicPartition(topic["name"], each["partition_index"])
         for topic in admin.describe_topics(names)
@@ -107,11 +130,11 @@ def _lag(admin: Any, group: str) -> dict[str, int]:
     ]
     ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST))
     starts = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST))
-    lag: defaultdict[str, int] = defaultdict(int)
+    marks = {}
     for partition in partitions:
-        done = max(committed.get(partition, 0), starts[partition].offset)
-        lag[partition.topic] += max(0, ends[partition].offset - done)
-    return dict(lag)
+        end, start = ends[partition].offset, starts[partition].offset
+        marks[partition] = Mark(min(end, max(committed.get(partition, 0), start)), end)
+    return marks
 
 
 def _subscription(member: Mapping[str, Any]) -> Sequence[str]:

@@ -13,7 +13,7 @@ from pipeline.brokers.members import LocalConsumer, LocalProducer, LocalReader
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
-from pipeline.ports import Clock, Topic
+from pipeline.ports import Clock, Mark, Topic
 
 #: Records by which the slowest group may be behind before producers have to wait.
 MAX_LAG = 100_000
@@ -71,6 +71,10 @@ class LocalBroker:
     def lag(self, group: str) -> Mapping[str, int]:
         """Per topic what the group has not committed, an upper bound where records were dropped."""
         return self._logs.lag(group)
+
+    def marks(self, group: str, topic: str) -> Mapping[int, Mark]:
+        """How far the group has come in the one partition of the topic."""
+        return {0: self._logs.mark(group, topic)}
 
     def close(self) -> None:
         """Frees the places of its consumers and closes the file; again is nothing."""

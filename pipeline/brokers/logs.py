@@ -11,7 +11,7 @@ from pipeline.brokers import keys
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.errors import GiveUp, TryLater
 from pipeline.model import to_ms
-from pipeline.ports import Clock, Record, Topic
+from pipeline.ports import Clock, Mark, Record, Topic
 
 #: What a producer hands over: topic, key, value.
 Sent = tuple[str, str, bytes | None]
@@ -172,6 +172,15 @@ class Logs:
                     left = next(self.after(db, log, offset, 1, 1), None)
                     behind[log.name] = 0 if left is None else self.end(db, log) - left.offset + 1
             return behind
+
+    def mark(self, group: str, topic: str) -> Mark:
+        """How far the group has come in a topic; records that were dropped count as done."""
+        log = self.log(topic)
+        with self.file.read() as db:
+            offset = self.committed(db, group).get(log.id, 0)
+            left = next(self.after(db, log, offset, 1, 1), None)
+            end = self.end(db, log) + 1
+        return Mark(end if left is None else left.offset, end)
 
     def _wait_for_room(self, logs: Sequence[Log]) -> None:
         deadline = time.monotonic() + self._patience

@@ -261,6 +261,22 @@ class BrokerContract:
         assert before == {topic: 12}
         assert broker.lag("g") == {topic: 0}
 
+    def test_marks_tell_how_far_a_group_is(self, broker: Broker, topic: str) -> None:
+        """A group is done with what it committed, and with nothing before its first commit."""
+        consumer = broker.consumer("g", [topic])
+        consumer.poll(1, NOTHING)
+        produce(broker, topic, *[(f"k{i}", b"v") for i in range(12)])
+        begun = broker.marks("g", topic)
+        take(consumer, 12)
+        polled = broker.marks("g", topic)
+        consumer.commit()
+        ended = broker.marks("g", topic)
+
+        assert sum(mark.end - mark.done for mark in begun.values()) == 12
+        assert polled == begun
+        assert {n: mark.end for n, mark in ended.items()} == {n: m.end for n, m in begun.items()}
+        assert all(mark.done == mark.end for mark in ended.values())
+
     # ---- compacted topics ---------------------------------------------------------------------
 
     def test_the_last_value_of_a_key_stays(self, broker: Broker, compacted: str) -> None:

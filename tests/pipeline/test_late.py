@@ -183,6 +183,40 @@ def test_live_rows_on_their_way_are_found(tmp_path: Path) -> None:
     world.close()
 
 
+def test_a_store_that_is_away_is_waited_for(tmp_path: Path) -> None:
+    """However long the store stands still, what it brings then is linked; also after a restart."""
+    world = World(tmp_path, settle=30)
+    world.go(20, official(opened=20))
+    world.send(*reports(2, first=12))
+    for minute in (21, 22, 200):
+        if minute == 22:
+            world.restart()
+        world.clock.set(at(minute))
+        while world.watch.turn(0):
+            pass
+    assert world.late() == []
+    world.go(200.5)
+    world.go(201)
+    assert set(links(world)) == {"x:12", "x:13"}
+    world.close()
+
+
+def test_what_has_settled_is_not_asked_for_again(tmp_path: Path) -> None:
+    """Once all is in the warehouse an incident costs nothing more, also not at the next start."""
+    world = World(tmp_path, settle=30)
+    over: dict[str, Any] = {"status": "resolved", "resolved_at": at(21)}
+    world.go(20, *reports(2, first=12), official(opened=20, **over))
+    world.go(21)
+    world.go(60)
+    world.restart()
+    asked = asked_of(world)
+    world.go(70)
+    world.go(71)
+    assert asked == []
+    assert set(links(world)) == {"x:12", "x:13"}
+    world.close()
+
+
 def asked_of(world: World) -> list[dict[str, Any]]:
     """Collects what the warehouse is asked for from now on."""
     found: list[dict[str, Any]] = []
