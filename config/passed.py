@@ -1,39 +1,64 @@
 """Which posts and authors of a live source concern us: those that were ever passed on."""
 
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Final
+
+from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
-from pipeline.ports import Broker, Warehouse
+from pipeline.ports import Broker, Clock, Warehouse
+from pipeline.settling import Settling
+
+log = logging.getLogger(__name__)
+
+#: A warehouse that does not answer is left alone for so long: a stream must not wait for it.
+ALONE_FOR: Final = timedelta(seconds=30)
+#: Stands for what an earlier process left on its way.
+_EARLIER: Final = "earlier"
 
 
 class PassedOn:
     """Answers for one process whether something under an id may have been passed on before it.
 
     The warehouse knows all that came through; what an earlier process left on its way there is
-    waited for once, and until then everything may have been. What this process passed on itself is
-    for the source to remember (no more than ``MAX_LAG`` records can be on their way).
+    waited for once. Until then, and while the warehouse is away, everything may have been: too much
+    is harmless. What this process passed on itself is for the source to remember (no more than
+    ``MAX_LAG`` records can be on their way).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._open: Callable[[], Warehouse] | None = None
         self._warehouse: Warehouse | None = None
-        self._broker: Broker | None = None
+        self._settling: Settling | None = None
         self._is_settled = False
+        self._ask_from: datetime | None = None
 
-    def bind(self, broker: Broker, warehouse: Warehouse) -> None:
-        """From now on these are asked."""
-        self._broker, self._warehouse = broker, warehouse
+    def bind(self, broker: Broker, warehouse: Callable[[], Warehouse]) -> None:
+        """From now on these are asked; the warehouse is opened with the first question."""
+        self._settling = Settling(broker, timedelta())
+        self._settling.add(_EARLIER, self._clock.now())
+        self._open = warehouse
 
     def __call__(self, number: str) -> bool:
-        """Whether a mention's id, or ``source:author_id``, may be known. Raises TryLater."""
-        if self._broker is None or self._warehouse is None:
+        """Whether a mention's id, or ``source:author_id``, may be known. Raises GiveUp."""
+        now = self._clock.now()
+        if self._open is None or (self._ask_from is not None and now < self._ask_from):
             return True
-        if not self._is_settled:
-            self._is_settled = _is_drained(self._broker)
+        try:
+            if not self._has_settled(now):
+                return True
+            if self._warehouse is None:
+                self._warehouse = self._open()
+            return bool(self._warehouse.rows("is_known", id=number))
+        except TryLater as trouble:
+            log.warning("%s; until it can be asked, all removals are passed on", trouble)
+            self._ask_from = now + ALONE_FOR
             return True
-        return bool(self._warehouse.rows("is_known", id=number))
 
-
-def _is_drained(broker: Broker) -> bool:
-    """Whether all that was sent stands in the warehouse; in the order in which records travel."""
-    try:
-        return not any(any(broker.lag(group).values()) for group in ("worker", "store"))
-    except TryLater:
-        return False
+    def _has_settled(self, now: datetime) -> bool:
+        """Whether all that earlier processes sent stands in the warehouse. Raises TryLater."""
+        if not self._is_settled and self._settling is not None:
+            self._is_settled = bool(self._settling.settled(now))
+        return self._is_settled

@@ -7,6 +7,7 @@ from typing import Any
 
 from config import sources, wiring
 from config.crew import Role
+from config.passed import PassedOn
 from config.settings import Settings
 from pipeline.brokers.kafka import KafkaBroker
 from pipeline.enrich import Enricher
@@ -74,10 +75,16 @@ def index(known: Settings) -> RepeatIndex:
 
 def collect(known: Settings, clock: Clock) -> dict[str, Role]:
     """An intake for each configured source."""
-    opened = sources.open_all(known, clock)
+    passed = PassedOn(clock)
+    opened = sources.open_all(known, clock, passed)
     if not opened:
         raise Misuse("nothing to collect: configure a [[source]] or [[incidents]]")
-    return dict(wiring.feeds(known, opened, broker(known), clock))
+    shared = broker(known)
+    if (known.warehouse.key_file or DEFAULT_KEY).exists():
+        passed.bind(shared, lambda: warehouse(known))
+    else:  # without its key the warehouse cannot be read, and a new one would be another's
+        log.warning("no key of the warehouse here: removals are passed on whomever they concern")
+    return dict(wiring.feeds(known, opened, shared, clock))
 
 
 def work(known: Settings, clock: Clock) -> dict[str, Role]:

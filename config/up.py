@@ -160,7 +160,7 @@ class Up:
         )
         self._feeds = wiring.feeds(known, self._sources(), broker, clock)
         self._broker, self._warehouse = broker, warehouse
-        self._passed.bind(broker, warehouse)
+        self._passed.bind(broker, lambda: warehouse)
         keeper = Housekeeping(
             warehouse,
             broker,

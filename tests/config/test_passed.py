@@ -1,14 +1,15 @@
 """Which posts and authors of a live source concern us, asked of the real broker and warehouse."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from config.passed import PassedOn
+from config.passed import ALONE_FOR, PassedOn
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
+from pipeline.errors import TryLater
 from pipeline.model import Author, Feedback, Mention, Removal, Repeat
 from pipeline.ports import Broker, Rows, Warehouse
 from pipeline.store import Store
@@ -45,8 +46,7 @@ def test_the_warehouse_knows_what_came_through(broker: Broker, warehouse: Wareho
     """Posts and authors; what was erased is known no more."""
     passed = PassedOn()
     assert passed("bluesky:did:plc:b/1")  # nobody can be asked yet: in doubt, yes
-    passed.bind(broker, warehouse)
-    passed("anything")
+    passed.bind(broker, lambda: warehouse)
     assert not passed(POST.id)
     warehouse.write(Rows(feedback=[FOUND]), NOON)
     assert passed(POST.id)
@@ -62,8 +62,8 @@ def test_what_is_still_on_its_way_may_be_known(broker: Broker, warehouse: Wareho
     producer = broker.producer()
     producer.send(MENTIONS, POST.key, POST.to_json())
     producer.flush()
-    passed = PassedOn()
-    passed.bind(broker, warehouse)
+    passed = PassedOn(clock := ManualClock(NOON))
+    passed.bind(broker, lambda: warehouse)
     assert passed("bluesky:did:plc:b")
     assert passed("bluesky:did:plc:b")
     assert worker.poll(10, 5)
@@ -73,8 +73,28 @@ def test_what_is_still_on_its_way_may_be_known(broker: Broker, warehouse: Wareho
     store = Store(broker, warehouse, ManualClock(NOON))
     while store.turn(0):
         pass
-    passed("settled now")
+    clock.set(NOON + timedelta(seconds=2))
     assert passed(POST.id)
     assert not passed("bluesky:did:plc:b")
     for each in (worker, producer, store):
         each.close()
+
+
+def test_a_warehouse_that_is_away_is_left_alone(broker: Broker, warehouse: Warehouse) -> None:
+    """In doubt everything may be known; it is asked again after a while, not for every event."""
+    asked = []
+
+    def opened() -> Warehouse:
+        asked.append(clock.now())
+        if len(asked) == 1:
+            raise TryLater("PostgreSQL does not answer")
+        return warehouse
+
+    passed = PassedOn(clock := ManualClock(NOON))
+    passed.bind(broker, opened)
+    assert passed("bluesky:did:plc:b")
+    assert passed("bluesky:did:plc:b")
+    assert asked == [NOON]
+    clock.set(NOON + ALONE_FOR)
+    assert not passed("bluesky:did:plc:b")
+    assert len(asked) == 2
