@@ -245,6 +245,7 @@ class PostgresWarehouse:
             if meta is None:
                 meta = self._make(connection)
             self._check(meta)
+            self._add_indexes(connection)
             self._renew_views(connection, meta)
             connection.run("COMMIT", copy=False)
         except Error as error:
@@ -299,6 +300,22 @@ class PostgresWarehouse:
                 f"the key does not belong to the warehouse in the schema {self.schema}: "
                 "every process needs the key it was made with"
             )
+
+    def _add_indexes(self, connection: Connection) -> None:
+        """Makes the indexes that a schema of an earlier day lacks; writers wait meanwhile."""
+        found = connection.run(
+            "SELECT indexname FROM pg_indexes WHERE schemaname = $1::text",
+            [self.schema],
+            copy=False,
+        )
+        here = set(found.column(0).to_pylist())
+        missing = [
+            each.text
+            for name, each in statements.load("schema").items()
+            if each.text.lstrip().startswith("CREATE INDEX") and name not in here
+        ]
+        if missing:
+            connection.run_all(["SET LOCAL statement_timeout = 0", *missing])
 
     def _renew_views(self, connection: Connection, meta: Mapping[str, str]) -> None:
         views = [view.text for view in statements.load("views").values()]

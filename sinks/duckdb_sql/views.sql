@@ -174,9 +174,11 @@ CREATE VIEW link_now AS FROM link_now_of('fct_mention', 'fct_link', 'fct_decisio
 -- name: incident_feedback
 -- A row per mention and incident it is linked to or suggested for. link_p is 0 to 1; evidence is a
 -- JSON list of {kind, value, weight}; decided_at is a person's time, NULL where the machine linked.
+-- Removed mentions are left out: whether one was linked before it went is a matter of chance.
 CREATE VIEW incident_feedback AS
 SELECT mention_id AS id, incident_id, link_state, link_p, link_by, evidence, decided_at
-FROM link_now WHERE link_state IN ('linked', 'suggested');
+FROM link_now WHERE link_state IN ('linked', 'suggested') AND mention_id NOT IN (
+    SELECT id FROM fct_mention WHERE is_hidden OR is_erased);
 
 -- name: incident_now
 -- An incident with people's words folded in.

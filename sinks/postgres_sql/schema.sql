@@ -97,6 +97,10 @@ CREATE TABLE mention_identity (
     links text[] COLLATE "C"
 );
 
+-- name: mention_identity_by_author
+-- Whether an author's posts were ever kept, asked for every account that a stream tells of.
+CREATE INDEX mention_identity_by_author ON mention_identity (author_id);
+
 -- name: mention_identity_stays_here
 -- As for the words of mentions: no examples in the server's statistics.
 ALTER TABLE mention_identity

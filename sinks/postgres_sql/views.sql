@@ -71,9 +71,11 @@ SELECT * FROM @link_now_of(fct_mention, fct_link, fct_decision) l
 -- name: incident_feedback
 -- A row per mention and incident it is linked to or suggested for. link_p is 0 to 1; evidence is a
 -- JSON list of {kind, value, weight}; decided_at is a person's time, NULL where the machine linked.
+-- Removed mentions are left out: whether one was linked before it went is a matter of chance.
 CREATE VIEW incident_feedback AS
 SELECT mention_id AS id, incident_id, link_state, link_p, link_by, evidence, decided_at
-FROM link_now WHERE link_state IN ('linked', 'suggested');
+FROM link_now l WHERE link_state IN ('linked', 'suggested') AND NOT EXISTS (
+    SELECT FROM fct_mention m WHERE m.id = l.mention_id AND (m.is_hidden OR m.is_erased));
 
 -- name: incident_now
 -- An incident with people's words folded in.

@@ -221,6 +221,15 @@ class WarehouseContract(ReadingContract):
         assert one(warehouse, 1)["is_removed"] is False
         assert one(warehouse, 1)["text"] is not None
 
+    def test_links_of_removed_posts_are_not_told(self, warehouse: Warehouse) -> None:
+        """While a post is hidden its links are, whoever made them; shown again they are there."""
+        linked = feedback(1, links=[link(OFFICIAL)])
+        warehouse.write(Rows(feedback=[linked], incidents=[incident()]), START)
+        for at, kind, expected in ((9, "hidden", []), (10, "shown", ["x:1"])):
+            asked = {"removal": "x:1", "kind": kind, "at": minutes(at)}
+            warehouse.write(Rows(removals=[Removal.model_validate(asked)]), START)
+            assert [r["id"] for r in view(warehouse, "incident_feedback")] == expected
+
     @pytest.mark.parametrize("removed_first", [True, False])
     def test_erased_for_good(self, warehouse: Warehouse, removed_first: bool) -> None:
         """Erased before or after it came, a post has no text, counts on, and is reported."""
@@ -238,7 +247,8 @@ class WarehouseContract(ReadingContract):
         assert warehouse.rows("newest_feedback") == []
         (post,) = warehouse.rows("mention", id="x:1")
         assert (post["handle"], post["url"], post["label_evidence"]) == (None, None, None)
-        assert [r["evidence"] for r in view(warehouse, "incident_feedback")] == [None]
+        assert [told["evidence"] for told in post["links"]] == [None]
+        assert view(warehouse, "incident_feedback") == []
 
     def test_erasing_an_author(self, warehouse: Warehouse) -> None:
         """An author's posts up to the time asked for go, later ones stay; it counts once."""
