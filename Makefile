@@ -18,6 +18,9 @@ cluster: $(DEV)  ## the demo on Kafka, PostgreSQL and Redis, a process for each 
 test: $(DEV) lint types layers  ## everything that must hold: style, types, layers, tests
 	$(BIN)/pytest
 
+pds: $(DEV)  ## the test of Bluesky on a real PDS, which npm installs first (once, some two minutes)
+	GROUNDSWELL_TEST_PDS=1 $(BIN)/pytest tests/end_to_end/test_pds.py
+
 kafka: $(DEV)  ## Apache Kafka on this machine, until Ctrl-C; prints its address
 	$(BIN)/python -m tests.servers.kafka
 
@@ -57,4 +60,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo cluster kafka test lint types layers schemas pins clean
+.PHONY: help demo cluster pds kafka test lint types layers schemas pins clean

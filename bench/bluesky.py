@@ -9,7 +9,9 @@ server on this machine, which takes part of the time itself (a thread of the sam
 public stream has some hundred events a second, at most about 2,000.
 
 Where they are there, the 152 events that were recorded from the real service are read too, over
-a connection: all posts and the end of one must come, and nothing must be unreadable.
+a connection: all posts and the end of one must come, and nothing must be unreadable. The same
+events were recorded as the firehose had them: what stands in for Jetstream where a PDS is tested
+(``tests.servers.pds.bridge``) must make the same of them as Jetstream did.
 """
 
 import argparse
@@ -24,6 +26,8 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
+from atproto_subscription import Frame
 
 from collectors.bluesky import Bluesky
 from collectors.bluesky_position import Ledger, Position
@@ -33,9 +37,12 @@ from pipeline.model import Mention
 from pipeline.ports import Item
 from pipeline.tracks import Track
 from tests.servers.jetstream import jetstream
+from tests.servers.pds.bridge import told
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 RECORDED = DATA / "api_bluesky_jetstream" / "expected_v1.jsonl"
+#: Frames as they came from the firehose, each after its length in four bytes.
+FIREHOSE = RECORDED.with_name("frames.bin.zst")
 WANTED = 2_000
 SYLLABLES = ("ba", "ke", "li", "mo", "nu", "ra", "se", "ti", "vo", "zu", "dar", "fen", "gol", "hil")
 TRACKS, TERMS = 50, 20
@@ -148,10 +155,38 @@ def recorded() -> bool:
             if item.value is None:
                 break
             came[type(item.value).__name__] += 1
-    told = {kind: came[kind] for kind in ("Mention", "Removal", "Unreadable")}
-    is_right = told == {kind: wanted[kind] for kind in told}
-    print(f"recorded            {len(given):>10,} events: {told}{'' if is_right else ' is WRONG'}")
+    values = {kind: came[kind] for kind in ("Mention", "Removal", "Unreadable")}
+    is_right = values == {kind: wanted[kind] for kind in values}
+    print(
+        f"recorded            {len(given):>10,} events: {values}{'' if is_right else ' is WRONG'}"
+    )
     return is_right
+
+
+def bridged() -> bool:
+    """Whether the recorded firehose becomes the recorded events, their ``time_us`` apart."""
+    if not FIREHOSE.exists():
+        return True
+    wanted = [orjson.loads(line) for line in RECORDED.read_bytes().splitlines()]
+    came: list[dict[str, Any]] = []
+    with pa.input_stream(FIREHOSE, compression="zstd") as stream:
+        while length := int.from_bytes(stream.read(4), "little"):
+            frame = Frame.from_bytes(stream.read(length))
+            came += told(frame.type, frame.body)
+    same = _counted(came) & _counted(wanted)
+    is_right = same.total() == len(came) == len(wanted)
+    verdict = "" if is_right else " is WRONG"
+    print(f"firehose bridged    {len(came):>10,} events, {same.total()} as Jetstream's{verdict}")
+    return is_right
+
+
+def _counted(events: Sequence[dict[str, Any]]) -> Counter[bytes]:
+    return Counter(
+        orjson.dumps(
+            {k: v for k, v in event.items() if k != "time_us"}, option=orjson.OPT_SORT_KEYS
+        )
+        for event in events
+    )
 
 
 def _meaning(event: dict[str, Any]) -> str:
@@ -182,7 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"passed on           {posts:>10,} posts")
     if options.served:
         print(f"over a connection   {served(known, given, posts):>10,.0f} events/s with its server")
-    return 0 if recorded() and rate >= WANTED else 1
+    is_right = recorded() and bridged()
+    return 0 if is_right and rate >= WANTED else 1
 
 
 if __name__ == "__main__":

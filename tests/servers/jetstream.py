@@ -16,12 +16,15 @@ class Jetstream:
 
     ``farewell``: after so many frames on a connection it closes the connection cleanly.
     ``keeps_from``: what is older (``time_us``) is forgotten; a cursor there is silently moved on.
+    ``begins_with_new``: who names no cursor is told what comes from now on, as by real ones, which
+    is no good to tests that push first. Commits of collections not asked for are left out.
     """
 
     def __init__(self, frames: Iterable[dict[str, Any] | bytes] = ()) -> None:
         self.frames = list(frames)
         self.farewell: int | None = None
         self.keeps_from = 0
+        self.begins_with_new = False
         self.asked: list[dict[str, str]] = []
         self.url = ""
         self._more = threading.Condition()
@@ -43,24 +46,24 @@ class Jetstream:
         """One client, until it goes or we say farewell."""
         request = connection.request
         assert request is not None
-        query = {k: v[0] for k, v in parse_qs(urlsplit(request.path).query).items()}
-        self.asked.append(query)
-        since = max(int(query.get("cursor", 0)), self.keeps_from)
+        query = parse_qs(urlsplit(request.path).query)
+        wanted = query.get("wantedCollections", [])
+        first = 0 if "cursor" in query or not self.begins_with_new else len(self.frames)
+        self.asked.append({name: values[0] for name, values in query.items()})
+        since = max(int(query.get("cursor", ["0"])[0]), self.keeps_from)
         try:
-            for sent, frame in enumerate(self._from(since)):
+            for sent, frame in enumerate(self._from(since, first)):
                 if sent == self.farewell:
                     return
+                if not _is_wanted(frame, wanted):
+                    continue
                 data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
                 connection.send(data, text=True)
         except ConnectionClosed:
             return
 
-    def _from(self, since: int) -> Iterator[dict[str, Any] | bytes]:
-        """All frames from ``since`` on, as they come; ends when stopped or at a farewell.
-
-        Without a cursor a real server begins with what is new; here nothing was before.
-        """
-        position = 0
+    def _from(self, since: int, position: int) -> Iterator[dict[str, Any] | bytes]:
+        """Frames from a position and time on, as they come; ends when stopped or at a farewell."""
         while True:
             with self._more:
                 while position >= len(self.frames) and not self._stopped:
@@ -73,6 +76,13 @@ class Jetstream:
             position += 1
             if isinstance(frame, bytes) or frame.get("time_us", since) >= since:
                 yield frame
+
+
+def _is_wanted(frame: dict[str, Any] | bytes, collections: list[str]) -> bool:
+    """Whether a listener asked for it; accounts, identities and bytes come unasked."""
+    if not collections or isinstance(frame, bytes) or not isinstance(frame.get("commit"), dict):
+        return True
+    return frame["commit"].get("collection") in collections
 
 
 @contextmanager

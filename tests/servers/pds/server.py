@@ -1,0 +1,148 @@
+"""A Bluesky PDS and the directory of its accounts (PLC): the reference programs, on loopback.
+
+Wants Node.js 18.7 or newer with npm, and once, to install the programs (250 MB, a minute or two),
+what a native module is compiled with: ``apt-get install nodejs npm g++ make python3``.
+"""
+
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import time
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+from tempfile import mkdtemp
+
+import httpx
+
+from tests.servers.kafka import ROOT, CannotStartError
+from tests.servers.processes import dies_with_us, free_port
+
+HERE = Path(__file__).parent
+CACHE = ROOT / ".cache" / "pds"
+#: What names the versions to install.
+MANIFEST, LOCK = "package.json", "package-lock.json"
+#: Seconds a server on a busy machine may take to serve or to end.
+START_SECONDS, STOP_SECONDS = 60.0, 10.0
+#: Handles end with this; the PDS itself says whose they are.
+DOMAIN = ".test"
+
+
+class PdsServer:
+    """One PDS that takes anybody, with its data in a temporary folder that ``stop`` removes.
+
+    ``url`` is where clients go, ``firehose`` the base of its streams.
+    """
+
+    def __init__(self) -> None:
+        node = shutil.which("node")
+        if node is None:
+            raise CannotStartError("the PDS needs Node.js: apt-get install nodejs npm")
+        self._command = [*dies_with_us(), node, str(HERE / "serve.cjs")]
+        self._modules = modules()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = Path(mkdtemp(prefix="groundswell-pds-"))
+        self._admin = secrets.token_hex(16)
+        self._port, self._directory = free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
+        self.firehose = f"ws://127.0.0.1:{self._port}/xrpc"
+
+    def start(self) -> None:
+        """Starts both in one process and returns once they serve."""
+        log = self._folder / "log.txt"
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is ours to handle
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._serves():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                told = log.read_text(errors="replace")[-3_000:]
+                self.stop()
+                raise RuntimeError(f"the PDS did not start:\n{told}")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ends the process by its own id and removes the data."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def delete_account(self, did: str) -> None:
+        """What the PDS does when a person has confirmed the mail about deleting the account."""
+        self.administer("deleteAccount", {"did": did})
+
+    def administer(self, verb: str, body: dict[str, object]) -> None:
+        """One call of ``com.atproto.admin``."""
+        address = f"{self.url}/xrpc/com.atproto.admin.{verb}"
+        httpx.post(address, json=body, auth=("admin", self._admin)).raise_for_status()
+
+    def _environment(self) -> dict[str, str]:
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("PDS_")}
+        return ours | {
+            "NODE_PATH": str(self._modules),
+            "PLC_PORT": str(self._directory),
+            "PDS_PORT": str(self._port),
+            "PDS_HOSTNAME": "localhost",
+            "PDS_DEV_MODE": "true",  # plain HTTP, and a directory on loopback
+            "PDS_DATA_DIRECTORY": str(self._folder),
+            "PDS_BLOBSTORE_DISK_LOCATION": str(self._folder / "blobs"),
+            "PDS_DID_PLC_URL": f"http://127.0.0.1:{self._directory}",
+            "PDS_SERVICE_HANDLE_DOMAINS": DOMAIN,
+            "PDS_INVITE_REQUIRED": "false",
+            "PDS_ADMIN_PASSWORD": self._admin,
+            "PDS_JWT_SECRET": secrets.token_hex(16),
+            "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
+        }
+
+    def _serves(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/xrpc/_health", timeout=5):
+                return True
+        except OSError:
+            return False
+
+
+def modules() -> Path:
+    """The folder of the installed programs, made by npm when it is not there yet."""
+    done = CACHE / "installed.json"
+    wanted = (HERE / LOCK).read_bytes()
+    if done.exists() and done.read_bytes() == wanted:
+        return CACHE / "node_modules"
+    npm = shutil.which("npm")
+    if npm is None:
+        raise CannotStartError("the PDS is installed by npm: apt-get install npm")
+    shutil.rmtree(CACHE, ignore_errors=True)
+    CACHE.mkdir(parents=True)
+    for name in (MANIFEST, LOCK):
+        shutil.copy(HERE / name, CACHE)
+    command = [npm, "ci", "--omit=dev", "--no-audit", "--no-fund"]
+    told = subprocess.run(
+        command, cwd=CACHE, env=os.environ | _headers(), capture_output=True, text=True, check=False
+    )
+    if told.returncode:
+        raise RuntimeError(f"npm ci failed:\n{told.stdout}{told.stderr}")
+    done.write_bytes(wanted)
+    return CACHE / "node_modules"
+
+
+def _headers() -> dict[str, str]:
+    """Where Node's own headers are, if they came with it: otherwise npm has to fetch them."""
+    node = shutil.which("node")
+    if node is None:
+        return {}
+    beside = Path(node).resolve().parent.parent
+    known = (beside / "include" / "node" / "node.h").exists()
+    return {"npm_config_nodedir": str(beside)} if known else {}
