@@ -50,6 +50,11 @@ class Process:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it was started and not ended."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> None:
         """Starts it and returns at once."""
         with self.log.open("ab") as log:

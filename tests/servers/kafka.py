@@ -109,6 +109,11 @@ class KafkaServer:
                 raise RuntimeError(f"Kafka did not start:\n{told}")
             time.sleep(0.1)
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it was started and not ended."""
+        return None if self._process is None else self._process.pid
+
     def kill(self) -> None:
         """Kill -9: no farewell, the data stay."""
         self._signal(signal.SIGKILL)

@@ -69,6 +69,11 @@ class PostgresServer:
             )
         self._wait()
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it was started and not ended."""
+        return None if self._process is None else self._process.pid
+
     def kill(self) -> None:
         """Kill -9: no farewell, the data stay."""
         if self._process is not None:

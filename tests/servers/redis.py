@@ -56,6 +56,11 @@ class RedisServer:
                 raise RuntimeError(f"Redis did not start:\n{told}")
             time.sleep(0.02)
 
+    @property
+    def pid(self) -> int | None:
+        """The process's id while it was started and not ended."""
+        return None if self._process is None else self._process.pid
+
     def kill(self) -> None:
         """Kill -9: everything in it is gone."""
         if self._process is not None:
