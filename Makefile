@@ -37,6 +37,9 @@ layers: $(DEV)  ## who may import whom
 schemas: $(DEV)  ## write the JSON Schemas of the words into docs/schemas
 	$(BIN)/python -m config.schemas docs/schemas
 
+metrics: $(DEV)  ## write the table of all metrics into docs/operations.md
+	$(BIN)/python -m config.operating.definitions docs/operations.md
+
 pins: $(DEV)  ## resolve the dependencies anew and pin them with hashes
 	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --extra bluesky -o requirements/run.txt
 	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --all-extras --group dev -o requirements/dev.txt
@@ -60,4 +63,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo cluster pds kafka test lint types layers schemas pins clean
+.PHONY: help demo cluster pds kafka test lint types layers schemas metrics pins clean

@@ -43,7 +43,16 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--verbose", "-v", action="store_true", help="say more on standard error")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for family in ("running", "roles", "replaying", "asking", "deciding", "models", "setup"):
+    for family in (
+        "running",
+        "roles",
+        "status",
+        "replaying",
+        "asking",
+        "deciding",
+        "models",
+        "setup",
+    ):
         importlib.import_module(f"config.commands.{family}").register(commands)
     for command in set(commands.choices.values()):
         # Accepted behind the command as well; not given there, it must not undo what stood before.

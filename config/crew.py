@@ -3,10 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import GiveUp, GroundswellError
 from pipeline.ports import Clock
+
+if TYPE_CHECKING:
+    from config.operating.watched import Watched
 
 log = logging.getLogger("groundswell")
 
@@ -27,18 +30,26 @@ class Role(Protocol):
 
 
 class Crew:
-    """Threads that run roles. ``troubles`` says by name what cannot be reached for now."""
+    """Threads that run roles.
+
+    ``troubles`` says by name what cannot be reached for now, ``roles`` has every role as it is seen
+    from outside.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.stop = threading.Event()
         self.troubles: dict[str, str] = {}
+        self.roles: dict[str, Watched] = {}
         self._clock = clock
         self._failed: GroundswellError | None = None
         self._threads: list[threading.Thread] = []
 
     def run(self, name: str, role: Role) -> None:
         """Runs a role in a thread until stop; closes it then."""
+        from config.operating.watched import Watched
         from pipeline.roles import run
+
+        watched = self.roles[name] = Watched(role, self._clock)
 
         def tell(trouble: str | None) -> None:
             if trouble is None:
@@ -48,7 +59,7 @@ class Crew:
 
         def work() -> None:
             try:
-                run(role, self.stop, self._clock, tell)
+                run(watched, self.stop, self._clock, tell)
             finally:
                 role.close()
 

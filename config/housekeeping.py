@@ -30,12 +30,15 @@ class Housekeeping:
         self._stop = stop
         self._snapped = -1
         self._compacted = time.monotonic()
-
-    def turn(self, timeout: float) -> int:  # noqa: ARG002  # it has a rhythm of its own
-        """Waits for the next time and does what is due; 1 if there was anything."""
         # The first snapshot comes soon, so that `query` has an answer from the beginning.
-        if self._stop.wait(self._every if self._snapped >= 0 else min(2.0, self._every)):
+        self._due = time.monotonic() + min(2.0, snapshot_seconds)
+
+    def turn(self, timeout: float) -> int:
+        """Waits up to ``timeout`` for the next time and does what is due; 1 if there was any."""
+        left = max(0.0, self._due - time.monotonic())
+        if self._stop.wait(min(left, timeout)) or left > timeout:
             return 0
+        self._due = time.monotonic() + self._every
         memory.give_back()
         done = 0
         if (revision := self._warehouse.revision()) != self._snapped:

@@ -42,10 +42,13 @@ def read(path: Path) -> Note | None:
     return note
 
 
-def call(note: Note, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+def call(
+    note: Note, path: str, body: dict[str, Any] | None = None, *, patience: float = 120
+) -> dict[str, Any]:
     """Posts ``body`` as JSON to the running process, or gets ``path``, and returns its answer.
 
-    Raises TryLater when it does not answer, GiveUp with its words when it refuses.
+    Raises TryLater when it does not answer within ``patience`` seconds, GiveUp with its words when
+    it refuses.
     """
     request = urllib.request.Request(  # noqa: S310  # the address is from our own note, loopback
         note.url + path,
@@ -55,7 +58,7 @@ def call(note: Note, path: str, body: dict[str, Any] | None = None) -> dict[str,
     # A proxy from the environment must not see what stays on this machine.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=120) as answer:
+        with opener.open(request, timeout=patience) as answer:
             told: dict[str, Any] = json.load(answer)
             return told
     except urllib.error.HTTPError as error:

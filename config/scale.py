@@ -7,6 +7,9 @@ from typing import Any
 
 from config import sources, wiring
 from config.crew import Role
+from config.operating.measured import MeasuredWarehouse
+from config.operating.meters import Meters
+from config.operating.reach import connect
 from config.passed import PassedOn
 from config.settings import Settings
 from pipeline.brokers.kafka import KafkaBroker
@@ -73,7 +76,7 @@ def index(known: Settings) -> RepeatIndex:
     )
 
 
-def collect(known: Settings, clock: Clock) -> dict[str, Role]:
+def collect(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     """An intake for each configured source."""
     passed = PassedOn(clock)
     opened = sources.open_all(known, clock, passed)
@@ -84,10 +87,11 @@ def collect(known: Settings, clock: Clock) -> dict[str, Role]:
         passed.bind(shared, lambda: warehouse(known))
     else:  # without its key the warehouse cannot be read, and a new one would be another's
         log.warning("no key of the warehouse here: removals are passed on whomever they concern")
+    meters.watch_broker(shared, ("worker",))
     return dict(wiring.feeds(known, opened, shared, clock))
 
 
-def work(known: Settings, clock: Clock) -> dict[str, Role]:
+def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     """One worker."""
     shared = broker(known)
     kept = index(known)
@@ -97,6 +101,10 @@ def work(known: Settings, clock: Clock) -> dict[str, Role]:
         aliases=Aliases(known.track),
         linker=Linker(book := Book()),
     )
+    meters.steps = enrich.seconds
+    meters.watch_broker(shared, ("worker",))
+    if (url := known.repeats.url) is not None:
+        meters.watch_index(lambda: connect(url.get_secret_value(), "the index of repeats"))
     # A server remembers by itself; what is in memory is rebuilt from the topic.
     restore = enrich.restore if isinstance(kept, MemoryRepeatIndex) else None
     return {
@@ -104,18 +112,25 @@ def work(known: Settings, clock: Clock) -> dict[str, Role]:
     }
 
 
-def store(known: Settings, clock: Clock) -> dict[str, Role]:
+def store(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     """One store."""
-    return {"store": Store(broker(known), warehouse(known), clock)}
+    shared, kept = broker(known), MeasuredWarehouse(warehouse(known))
+    meters.stored = kept
+    meters.watch_broker(shared, ("store",))
+    meters.watch_warehouse(kept)
+    return {"store": Store(shared, kept, clock)}
 
 
-def watch(known: Settings, clock: Clock) -> dict[str, Role]:
+def watch(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     """The watch; one is active at a time."""
     linker = Linker(book := Book())
+    shared, kept = broker(known), warehouse(known)
+    meters.watch_broker(shared, ("watch",))
+    meters.watch_warehouse(kept)
     return {
         "watch": Watch(
-            broker(known),
-            warehouse(known),
+            shared,
+            kept,
             linker,
             book,
             clock,
@@ -126,7 +141,7 @@ def watch(known: Settings, clock: Clock) -> dict[str, Role]:
 
 
 #: The roles that are processes without a page of their own, by command.
-ROLES: dict[str, Callable[[Settings, Clock], dict[str, Role]]] = {
+ROLES: dict[str, Callable[[Settings, Clock, Meters], dict[str, Role]]] = {
     "collect": collect,
     "work": work,
     "store": store,

@@ -66,6 +66,15 @@ class WebSettings(Section):
     port: int = Field(8420, ge=0, le=65535, description="0 takes a free one.")
 
 
+class HealthSettings(Section):
+    """Where a role in a process of its own answers /metrics, /livez and /readyz."""
+
+    host: str = Field("127.0.0.1", pattern=r"^(127\.\d+\.\d+\.\d+|localhost|::1)$")
+    port: int | None = Field(
+        None, ge=0, le=65535, description="0 takes a free one; without one nothing is served."
+    )
+
+
 class PrivacySettings(Section):
     """What is taken out of texts before they are kept."""
 
@@ -105,6 +114,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings | None = None
     repeats: RepeatsSettings = RepeatsSettings()
     web: WebSettings = WebSettings()
+    health: HealthSettings = HealthSettings()
     privacy: PrivacySettings = PrivacySettings()
     models: ModelSettings = ModelSettings()
     track: Annotated[tuple[Track, ...], Field(description="What to listen for.")] = ()

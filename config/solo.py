@@ -3,40 +3,68 @@
 import logging
 import secrets
 import threading
-from typing import Any
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from config.crew import Crew
+from config.operating.here import Here
+from config.operating.meters import Meters
 from config.settings import Settings
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
 from pipeline.roles import install_stop_signals, pause
 
+if TYPE_CHECKING:
+    from web.server import Server
+
 log = logging.getLogger(__name__)
 
 
 def run(known: Settings, name: str) -> None:
-    """Runs ``collect``, ``work``, ``store`` or ``watch``. Raises what makes it give up."""
+    """Runs ``collect``, ``work``, ``store`` or ``watch``. Raises what makes it give up.
+
+    With a port of ``[health]`` it prints the address where it answers operators first.
+    """
     from config import scale
 
     scale.need(known)
     clock = SystemClock()
     crew = Crew(clock)
+    meters = Meters(clock, crew.roles)
     install_stop_signals(crew.stop)
+    made = threading.Event()
 
     def load() -> None:
-        roles = _patiently(lambda: scale.ROLES[name](known, clock), crew.stop)
+        roles = _patiently(lambda: scale.ROLES[name](known, clock, meters), crew.stop)
         for part, role in (roles or {}).items():
             crew.run(part, role)
+        made.set()
 
-    crew.start("load", load)
-    crew.stop.wait()
-    crew.join()
+    with ExitStack() as parts:
+        if known.health.port is not None:
+            server = _server(known, known.health.port, Here(meters, made.is_set))
+            parts.callback(server.close)
+        crew.start("load", load)
+        crew.stop.wait()
+        crew.join()
     crew.check()
+
+
+def _server(known: Settings, port: int, here: Here) -> "Server":
+    """Answers operators on a port of its own; its address goes to standard output."""
+    from web.operations import create_app
+    from web.server import Server, bind
+
+    server = Server(create_app(here), bind(port, known.health.host))
+    server.start()
+    print(server.url, flush=True)
+    return server
 
 
 def serve(known: Settings) -> None:
     """Runs ``web``: the page over the server warehouse; prints its address first."""
     from config import scale
+    from config.operating.report import Sight
     from config.up import label_names
     from web.app import create_app
     from web.server import Server, bind
@@ -45,7 +73,13 @@ def serve(known: Settings) -> None:
     clock = SystemClock()
     crew = Crew(clock)
     install_stop_signals(crew.stop)
+    meters = Meters(clock, crew.roles)
     desks: list[Any] = []
+
+    def sight() -> Sight:
+        desk = _desk(desks)
+        return Sight(known, clock, "running", broker=desk.broker, warehouse=desk.warehouse)
+
     app = create_app(
         warehouse=lambda: desks[0].warehouse if desks else None,
         decide=lambda decision: _desk(desks).decide(decision),
@@ -54,6 +88,7 @@ def serve(known: Settings) -> None:
         token=secrets.token_urlsafe(24),
         status=lambda: {"state": "running" if desks else "starting", "since": since},
         names=label_names(),
+        operations=Here(meters, lambda: bool(desks), sight),
     )
     since = clock.now().isoformat()
     server = Server(app, bind(known.web.port, known.web.host))
@@ -63,6 +98,8 @@ def serve(known: Settings) -> None:
     def load() -> None:
         desk = _patiently(lambda: scale.Desk(known, clock), crew.stop)
         if desk is not None:
+            meters.watch_broker(desk.broker)
+            meters.watch_warehouse(desk.warehouse)
             desks.append(desk)
 
     crew.start("load", load)

@@ -129,6 +129,15 @@ def addresses(known: Settings) -> list[tuple[str, str]]:
     return found
 
 
+def configured(known: Settings) -> list[tuple[str, SourceSettings]]:
+    """Name and table of every configured source, of posts first. Raises Misuse."""
+    return [
+        (find(kind, given.type).called(given, position), given)
+        for kind, tables in (("social", known.source), ("incident", known.incidents))
+        for position, given in enumerate(tables, 1)
+    ]
+
+
 def find(kind: str, name: str) -> Kind:
     """The type of that name. Raises Misuse listing the types there are."""
     of_kind = [known for known in KINDS if known.kind == kind]

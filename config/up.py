@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from config import note
 from config.crew import Crew, Role
+from config.operating.here import Here
+from config.operating.meters import Meters
 from config.passed import PassedOn
 from config.settings import Settings
 from pipeline.errors import TryLater
@@ -21,6 +23,7 @@ from web.app import create_app
 from web.server import Server, bind
 
 if TYPE_CHECKING:
+    from config.operating.report import Sight
     from pipeline.brokers.local import LocalBroker
     from pipeline.intake import Intake
 
@@ -57,6 +60,7 @@ class Up:
         self._clock = clock
         self._token = secrets.token_urlsafe(24)
         self._crew = Crew(clock)
+        self._meters = Meters(clock, self._crew.roles)
         self.stop = self._crew.stop
         self._since = clock.now()
         self._parts = ExitStack()
@@ -75,6 +79,7 @@ class Up:
             token=self._token,
             status=self.status,
             names=label_names(),
+            operations=Here(self._meters, lambda: self._warehouse is not None, self._sight),
         )
         self._server = Server(app, listener)
         self._server.start()
@@ -100,8 +105,14 @@ class Up:
         state = "running" if self._warehouse is not None else "starting"
         troubles = dict(self._crew.troubles)
         sources = [
-            {"name": name, "state": self._state_of(name, feed), "trouble": troubles.get(name)}
+            {
+                "name": name,
+                "state": self._state_of(name, feed),
+                "trouble": troubles.get(name),
+                "trouble_since": self._crew.roles[name].trouble_since,
+            }
             for name, feed in self._feeds.items()
+            if name in self._crew.roles
         ]
         told: dict[str, Any] = {
             "state": "stopping" if self.stop.is_set() else state,
@@ -116,6 +127,19 @@ class Up:
         if feed.done:
             return "ended"
         return "waiting" if name in self._crew.troubles else "listening"
+
+    def _sight(self) -> "Sight":
+        """What a report is made of: all of it is here."""
+        from config.operating.report import Sight
+
+        return Sight(
+            self._known,
+            self._clock,
+            "running",
+            broker=self._broker,
+            warehouse=self._warehouse,
+            meters=self._meters,
+        )
 
     def decide(self, decision: Decision) -> None:
         """Puts a person's decision on its topic. Raises TryLater while everything still loads."""
@@ -142,6 +166,7 @@ class Up:
         """Imports what is slow, opens the files, starts a thread for each role."""
         from config import wiring
         from config.housekeeping import Housekeeping
+        from config.operating.measured import MeasuredWarehouse
         from pipeline.brokers.local import LocalBroker
 
         known, clock = self._known, self._clock
@@ -153,11 +178,14 @@ class Up:
         parts = wiring.Pipeline(
             known,
             broker=broker,
-            warehouse=warehouse,
+            warehouse=(stored := MeasuredWarehouse(warehouse)),
             clock=clock,
             models=wiring.labeller(known),
             settle=SETTLE_SECONDS,
         )
+        self._meters.stored, self._meters.steps = stored, parts.enrich.seconds
+        self._meters.watch_broker(broker)
+        self._meters.watch_warehouse(warehouse)
         self._feeds = wiring.feeds(known, self._sources(), broker, clock)
         self._broker, self._warehouse = broker, warehouse
         self._passed.bind(broker, lambda: warehouse)

@@ -54,7 +54,7 @@ def run(
             except TryLater as error:
                 failures += 1
                 seconds = pause(failures, error.after)
-                name = type(role).__name__.lower()
+                name = getattr(role, "name", type(role).__name__.lower())
                 log.warning("%s: %s; again in %.1f s", name, error, seconds)
                 tell(str(error))
                 clock.wait(seconds, stop)

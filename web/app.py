@@ -25,6 +25,7 @@ from pipeline.decoding import check
 from pipeline.errors import GroundswellError, SetAside, TryLater
 from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal
 from web.feed import Feed, encode
+from web.operations import Operations, routes
 from web.parts import MOST_ROWS, Filters, Part
 from web.security import Guard, has_token, is_own_page
 
@@ -50,6 +51,7 @@ def create_app(
     status: Callable[[], dict[str, Any]],
     forget: Callable[[Sequence[Removal]], dict[str, Any]] | None = None,
     names: Mapping[str, Sequence[str]] | None = None,
+    operations: Operations | None = None,
 ) -> Starlette:
     """The page as an ASGI application.
 
@@ -57,6 +59,7 @@ def create_app(
     broker, ``forget`` erases and returns the receipt; both may block and raise TryLater. ``token``
     opens writes to the command line. ``status`` is asked about once a second: plain values, with
     ``notice`` shown to the reader. ``names`` are the names each head may give, for relabelling.
+    ``operations`` answers for operators; without it there is only a sign of life.
     """
     feed = Feed(warehouse=warehouse, clock=clock, status=status)
     api = Api(feed, clock=clock, token=token, decide=decide, forget=forget, names=names or {})
@@ -69,7 +72,7 @@ def create_app(
     return Starlette(
         routes=[
             *pages(),
-            Route("/livez", live),
+            *(routes(operations) if operations else [Route("/livez", live)]),
             Route("/api/feedback", api.feedback),
             Route("/api/incidents", api.incidents),
             Route("/api/incidents/{id:path}", api.incident),

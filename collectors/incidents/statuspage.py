@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from collectors.incidents import statuspage_answers as answers
 from collectors.incidents.statuspage_http import Documents, client
 from collectors.times import from_us, to_us
-from pipeline.errors import SetAside
+from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident
 from pipeline.ports import Clock, Item, Unreadable
 
@@ -94,7 +94,7 @@ class Statuspage:
 
     Ids are ``provider:ID``, the provider by default ``statuspage-`` and the page's own id. Raises
     TryLater when the page cannot be reached, refuses, or answers anything but a status page's JSON.
-    ``totals`` counts how often the page was asked, and answered, since the start.
+    ``totals`` counts since the start how often the page ``answered``, and ``failed`` to.
     """
 
     def __init__(
@@ -137,12 +137,9 @@ class Statuspage:
         self, documents: Documents, progress: Progress, stop: threading.Event
     ) -> Generator[Item, None, Progress]:
         """Asks once and delivers what is new, oldest change first; returns the progress."""
-        self.totals["polls"] += 1
-        fresh = {path: documents.changed(path, stop) for path in PATHS}
+        fresh = self._asked(documents, stop)
         if stop.is_set():
             return progress
-        documents.require(PATHS)
-        self.totals["answers"] += 1
         raws = _newest([answer for answer in fresh.values() if answer is not None])
         provider = self._provider or _provider(fresh, self._base)
         if _is_overflown(raws, progress):
@@ -159,6 +156,20 @@ class Statuspage:
             kept = {number: at for number, at in progress.seen.items() if number in raws}
             progress = replace(progress, seen=kept)
         return (yield from self._read(progress))
+
+    def _asked(
+        self, documents: Documents, stop: threading.Event
+    ) -> dict[str, dict[str, Any] | None]:
+        """Each document, or None where it tells nothing new. Raises TryLater."""
+        try:
+            fresh = {path: documents.changed(path, stop) for path in PATHS}
+            if not stop.is_set():
+                documents.require(PATHS)
+        except TryLater:
+            self.totals["failed"] += 1
+            raise
+        self.totals["answered"] += 1
+        return fresh
 
     def _read(self, progress: Progress) -> Generator[Item, None, Progress]:
         """Tells the coverage that a page was read up to now: all of it since the last time too."""

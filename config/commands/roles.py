@@ -5,6 +5,7 @@ import logging
 from typing import TypeAlias
 
 from config import settings
+from config.commands.arguments import port
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -31,13 +32,19 @@ def register(commands: Commands) -> None:
     needs = " Needs Kafka and a server warehouse; `up` needs neither."
     for name, short in ROLES.items():
         role = commands.add_parser(name, help=short, description=TOLD[name] + needs)
+        role.add_argument(
+            "--health-port",
+            type=port,
+            metavar="N",
+            help="answer /metrics, /livez and /readyz there, and print the address; 0: a free port",
+        )
         role.set_defaults(run=run_role, role=name)
     web = commands.add_parser(
         "web",
         help="the page over the server warehouse",
         description="Serves the page on this machine and prints its address." + needs,
     )
-    web.add_argument("--port", type=int, metavar="N", help="the page's port; 0 takes a free one")
+    web.add_argument("--port", type=port, metavar="N", help="the page's port; 0 takes a free one")
     web.set_defaults(run=run_web)
 
 
@@ -46,7 +53,11 @@ def run_role(options: argparse.Namespace) -> int:
     from config import solo
 
     logging.getLogger().setLevel(logging.INFO)
-    solo.run(settings.load(options.config), options.role)
+    known = settings.load(options.config)
+    if options.health_port is not None:
+        health = settings.HealthSettings(host=known.health.host, port=options.health_port)
+        known = known.model_copy(update={"health": health})
+    solo.run(known, options.role)
     return 0
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from config import settings
+from config.commands.arguments import port
 
 if TYPE_CHECKING:
     from config.passed import PassedOn
@@ -28,7 +29,7 @@ def register(commands: Commands) -> None:
         description="Collects, enriches, keeps and shows, all in this process, with a local "
         "broker and a DuckDB warehouse in two files. Stop it with Ctrl-C; it goes on where it was.",
     )
-    up.add_argument("--port", type=int, metavar="N", help="the page's port; 0 takes a free one")
+    up.add_argument("--port", type=port, metavar="N", help="the page's port; 0 takes a free one")
     up.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     up.add_argument(
         "--watch",
@@ -49,7 +50,7 @@ def register(commands: Commands) -> None:
         "region: reports, guesses, jokes, a proposed incident, the official word nine minutes "
         "later, and a storm of politics beside it that must stay quiet. No network, no accounts.",
     )
-    demo.add_argument("--port", type=int, metavar="N", help="the page's port; 0 takes a free one")
+    demo.add_argument("--port", type=port, metavar="N", help="the page's port; 0 takes a free one")
     demo.add_argument(
         "--keep", type=Path, metavar="DIR", help="keep the demo's files here, to query them later"
     )

@@ -14,9 +14,6 @@ from pipeline.ports import Table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-#: Where the servers of these schemes listen unless their address says otherwise.
-PORTS = {"http": 80, "ws": 80, "redis": 6379, "rediss": 6379, "unix": 0}
-
 
 def register(commands: Commands) -> None:
     """Adds the commands of this file."""
@@ -96,28 +93,15 @@ def run_check(options: argparse.Namespace) -> int:
 
 def _sources(known: settings.Settings) -> str:
     from config import sources
+    from config.operating.reach import connect
     from pipeline.clock import SystemClock
 
     opened = sources.open_all(known, SystemClock())
     if not opened:
         return "none configured: nothing will be heard (see `groundswell sources`)"
     for name, address in sources.addresses(known):
-        _connect(address, name)
+        connect(address, name)
     return "fine, " + ", ".join(source.name for source in opened)
-
-
-def _connect(address: str, what: str) -> None:
-    """Raises TryLater naming host and port when nobody answers there."""
-    from urllib.parse import urlsplit
-
-    from pipeline.errors import TryLater
-
-    url = urlsplit(address)
-    port = url.port or PORTS.get(url.scheme, 443)
-    try:
-        socket.create_connection((url.hostname or "", port), timeout=5).close()
-    except OSError as error:
-        raise TryLater(f"{what} cannot be reached at {url.hostname}:{port}: {error}") from error
 
 
 def _kafka(known: settings.Settings) -> str:
@@ -130,8 +114,10 @@ def _kafka(known: settings.Settings) -> str:
 
 
 def _repeats(known: settings.Settings) -> str:
+    from config.operating.reach import connect
+
     assert known.repeats.url is not None  # noqa: S101  # only looked at when it is set
-    _connect(known.repeats.url.get_secret_value(), "the index of repeats")
+    connect(known.repeats.url.get_secret_value(), "the index of repeats")
     return "fine"
 
 

@@ -260,14 +260,17 @@ FROM (
 -- name: newest_ages
 -- How old the newest $limit (1,000) arrivals were when they were written, in seconds: since they were
 -- received and since they were said; the median, the 99th percentile and the most. NULL without any.
+-- With $since only what was written from then on. Posts of files do not tell when they were received.
 SELECT count(*) AS mentions, quantile_cont(received, 0.5) AS received_p50,
     quantile_cont(received, 0.99) AS received_p99, max(received) AS received_max,
     quantile_cont(said, 0.5) AS said_p50, quantile_cont(said, 0.99) AS said_p99,
     max(said) AS said_max, max(updated_at) AS written_at
 FROM (
-    SELECT epoch(updated_at - seen_at) AS received, epoch(updated_at - event_at) AS said, updated_at
+    SELECT CASE WHEN seen_at <> event_at THEN epoch(updated_at - seen_at) END AS received,
+        epoch(updated_at - event_at) AS said, updated_at
     FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::BIGINT, 1000))
-);
+)
+WHERE updated_at >= coalesce($since::TIMESTAMP, '-infinity'::TIMESTAMP);
 
 -- name: newest_by_source
 -- The platforms of the newest $limit (20,000) arrivals: when the newest was said and received.

@@ -270,6 +270,7 @@ FROM (
 -- name: newest_ages
 -- How old the newest $limit (1,000) arrivals were when they were written, in seconds: since they were
 -- received and since they were said; the median, the 99th percentile and the most. NULL without any.
+-- With $since only what was written from then on. Posts of files do not tell when they were received.
 SELECT count(*) AS mentions,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY received) AS received_p50,
     percentile_cont(0.99) WITHIN GROUP (ORDER BY received) AS received_p99,
@@ -278,10 +279,12 @@ SELECT count(*) AS mentions,
     percentile_cont(0.99) WITHIN GROUP (ORDER BY said) AS said_p99,
     max(said) AS said_max, max(updated_at) AS written_at
 FROM (
-    SELECT extract(epoch FROM updated_at - seen_at)::double precision AS received,
+    SELECT CASE WHEN seen_at <> event_at
+            THEN extract(epoch FROM updated_at - seen_at)::double precision END AS received,
         extract(epoch FROM updated_at - event_at)::double precision AS said, updated_at
     FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::bigint, 1000))
-) newest;
+) newest
+WHERE updated_at >= coalesce($since::timestamp, '-infinity'::timestamp);
 
 -- name: newest_by_source
 -- The platforms of the newest $limit (20,000) arrivals: when the newest was said and received.

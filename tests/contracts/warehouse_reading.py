@@ -208,10 +208,17 @@ class ReadingContract:
         assert (row["written_at"], row["seen_at"]) == (minutes(10), minutes(2))
         assert row["bytes"] >= 0  # what only stands in a log of writes is not counted yet
         (ages,) = warehouse.rows("newest_ages")
-        assert (ages["mentions"], ages["received_p50"], ages["said_max"]) == (3, 540, 600)
-        assert ages["received_p50"] < ages["received_p99"] <= ages["received_max"] == 600
+        assert (ages["mentions"], ages["said_p50"], ages["said_max"]) == (3, 540, 600)
+        assert ages["said_p50"] < ages["said_p99"] <= ages["said_max"]
+        assert ages["received_p50"] is None
+        seen = feedback(7, at=1)
+        live = seen.mention.model_copy(update={"seen_at": minutes(9)})
+        warehouse.write(Rows(feedback=[seen.model_copy(update={"mention": live})]), minutes(10))
+        assert warehouse.rows("newest_ages")[0]["received_max"] == 60
         assert warehouse.rows("newest_ages", limit=1)[0]["mentions"] == 1
-        newest = {"source": "x", "event_at": minutes(2), "seen_at": minutes(2)}
+        assert warehouse.rows("newest_ages", since=minutes(10))[0]["mentions"] == 4
+        assert warehouse.rows("newest_ages", since=minutes(11))[0]["mentions"] == 0
+        newest = {"source": "x", "event_at": minutes(2), "seen_at": minutes(9)}
         assert warehouse.rows("newest_by_source") == [newest]
         assert warehouse.rows("links_by_state") == [{"state": "linked", "links": 2}]
 
