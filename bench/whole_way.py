@@ -29,7 +29,7 @@ from pipeline.intake import Intake
 from pipeline.model import Incident, Mention
 from pipeline.ports import Item
 from pipeline.roles import run
-from pipeline.topics import INCIDENTS, MENTIONS
+from pipeline.topics import INCIDENTS, MENTIONS, TOPICS
 from sinks.postgres_link import Connection, PostgresLink
 from tests.servers.cluster import Cluster
 
@@ -84,7 +84,7 @@ def rate(asking: Connection, posts: int, cluster: Cluster) -> None:
     last, at, moved = 0, time.monotonic(), time.monotonic()
     while last < posts:
         time.sleep(0.25)
-        now, count = time.monotonic(), _count(asking)
+        now, count = time.monotonic(), posts_in(asking)
         if count > last:
             last, at, moved = count, now, now
         if first is None and count >= posts / 10:
@@ -125,8 +125,13 @@ def ages(asking: Connection, broker: KafkaBroker, per_second: float, seconds: fl
     return list(found.values())
 
 
-def _count(asking: Connection) -> int:
-    return int(asking.run("SELECT count(*) FROM fct_mention", copy=False).column(0)[0].as_py())
+def posts_in(asking: Connection) -> int:
+    """Posts in the warehouse; 0 before it is made."""
+    missing = (
+        asking.run("SELECT to_regclass('fct_mention') IS NULL", copy=False).column(0)[0].as_py()
+    )
+    counted = "SELECT 0::bigint" if missing else "SELECT count(*) FROM fct_mention"
+    return int(asking.run(counted, copy=False).column(0)[0].as_py())
 
 
 def _arrival(asking: Connection) -> int:
@@ -162,11 +167,12 @@ def measure(folder: Path, number: int, options: argparse.Namespace) -> None:
     print(f"{number} worker(s), {number} store(s)", flush=True)
     cluster = Cluster(folder, TRACKS, workers=number, stores=number, durable=True)
     roles = {name: cluster.processes.pop(name) for name in list(cluster.processes)}
-    cluster.processes["web"] = roles.pop("web")  # the page alone, which makes the topics
+    cluster.processes["web"] = roles.pop("web")  # the page alone, at first
     with cluster:
         broker = KafkaBroker(KafkaSettings(servers=cluster.kafka.address))
         link = PostgresLink(cluster.postgres.url, "groundswell", "the bench")
         with closing(broker), closing(link.open()) as asking:
+            broker.ensure(TOPICS)
             posts = fill(broker, options.posts)
             cluster.processes |= roles
             for process in roles.values():
