@@ -4,6 +4,7 @@ Wants Node.js 18.7 or newer with npm, and once, to install the programs (250 MB,
 what a native module is compiled with: ``apt-get install nodejs npm g++ make python3``.
 """
 
+import hashlib
 import os
 import secrets
 import shutil
@@ -17,11 +18,12 @@ from tempfile import mkdtemp
 
 import httpx
 
-from tests.servers.kafka import ROOT, CannotStartError
+from tests.servers.kafka import CannotStartError
 from tests.servers.processes import dies_with_us, free_port
 
 HERE = Path(__file__).parent
-CACHE = ROOT / ".cache" / "pds"
+#: The user's own, so that a fresh checkout need not install anew.
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groundswell" / "pds"
 #: What names the versions to install.
 MANIFEST, LOCK = "package.json", "package-lock.json"
 #: Seconds a server on a busy machine may take to serve or to end.
@@ -117,25 +119,39 @@ class PdsServer:
 
 def modules() -> Path:
     """The folder of the installed programs, made by npm when it is not there yet."""
-    done = CACHE / "installed.json"
-    wanted = (HERE / LOCK).read_bytes()
-    if done.exists() and done.read_bytes() == wanted:
-        return CACHE / "node_modules"
+    # The name tells the versions, so that a change of the lock installs anew.
+    place = CACHE / hashlib.sha256((HERE / LOCK).read_bytes()).hexdigest()[:16]
+    if not place.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        scratch = Path(mkdtemp(prefix="installing-", dir=CACHE))
+        try:
+            _install(scratch)
+            scratch.rename(place)
+        except OSError:
+            if not place.exists():  # otherwise somebody else was as quick
+                raise
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    return place / "node_modules"
+
+
+def _install(folder: Path) -> None:
+    """``node_modules`` in a folder. Raises CannotStartError, RuntimeError with what npm says."""
     npm = shutil.which("npm")
     if npm is None:
         raise CannotStartError("the PDS is installed by npm: apt-get install npm")
-    shutil.rmtree(CACHE, ignore_errors=True)
-    CACHE.mkdir(parents=True)
     for name in (MANIFEST, LOCK):
-        shutil.copy(HERE / name, CACHE)
-    command = [npm, "ci", "--omit=dev", "--no-audit", "--no-fund"]
-    told = subprocess.run(
-        command, cwd=CACHE, env=os.environ | _headers(), capture_output=True, text=True, check=False
+        shutil.copy(HERE / name, folder)
+    done = subprocess.run(
+        [npm, "ci", "--omit=dev", "--no-audit", "--no-fund"],
+        cwd=folder,
+        env=os.environ | _headers(),
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    if told.returncode:
-        raise RuntimeError(f"npm ci failed:\n{told.stdout}{told.stderr}")
-    done.write_bytes(wanted)
-    return CACHE / "node_modules"
+    if done.returncode:
+        raise RuntimeError(f"npm ci failed:\n{done.stdout}{done.stderr}")
 
 
 def _headers() -> dict[str, str]:
