@@ -77,6 +77,7 @@ def create_app(
             Route("/api/incidents", api.incidents),
             Route("/api/incidents/{id:path}", api.incident),
             Route("/api/posts/{id:path}", api.post),
+            Route("/api/sources", api.sources),
             Route("/api/status", api.status),
             Route("/api/stream", api.stream),
             Route("/api/names", api.heads),
@@ -159,6 +160,10 @@ class Api:
             raise HTTPException(404, "no post has this id")
         return answer({"post": found})
 
+    async def sources(self, _: Request) -> Response:
+        """Up to when each source was read, and its gaps of the last 24 hours with their causes."""
+        return answer({"sources": await self._feed.read(Part("sources"))})
+
     async def status(self, _: Request) -> Response:
         """How the process is: ``state`` is starting, running or troubled."""
         return answer(await self._feed.status())
@@ -227,7 +232,7 @@ def _followed(request: Request) -> list[Part]:
             Part("counts", filters),
             Part("incidents"),
             Part("menus"),
-            Part("gaps"),
+            Part("sources"),
         ],
         "incidents": [Part("incidents")],
         "incident": [

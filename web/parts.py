@@ -21,6 +21,8 @@ FEED_ROWS = 200
 INCIDENT_ROWS, MOST_ROWS = 100, 1_000
 #: How many minutes the chart of the feed shows, and one of an incident at least and at most.
 CHART_MINUTES, LEAST_MINUTES, MOST_MINUTES = 60, 15, 24 * 60
+#: How far back a source's gaps are told.
+GAPS_OF = timedelta(hours=24)
 #: A longer filter or id is nobody's honest question.
 MOST_CHARACTERS = 500
 
@@ -146,14 +148,21 @@ def menus(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
     return dict(found)
 
 
-def gaps(warehouse: "Warehouse", _part: Part, _now: datetime) -> list[Doc]:
-    """The sources that are not being read now, since when and why."""
-    docs = [_doc(row) for row in warehouse.rows("coverage_now")]
-    return [
-        doc
-        for doc in docs
-        if doc["gap_to"] and (doc["read_to"] is None or doc["gap_to"] > doc["read_to"])
-    ]
+def sources(warehouse: "Warehouse", _part: Part, now: datetime) -> list[Doc]:
+    """Each source: up to when it was read, whether it is blind now, its gaps of the last day."""
+    found = [_doc(row) for row in warehouse.rows("coverage_gaps", since=now - GAPS_OF)]
+    docs = []
+    for row in map(_doc, warehouse.rows("coverage_now")):
+        source, track, read_to, gap_to = (row[k] for k in ("source", "track", "read_to", "gap_to"))
+        gaps = [
+            {name: gap[name] for name in ("from_at", "to_at", "cause")}
+            for gap in found
+            if (gap["source"], gap["track"]) == (source, track)
+        ]
+        is_blind = gap_to is not None and (read_to is None or gap_to > read_to)
+        doc = {"id": f"{source}|{track or ''}", "source": source, "track": track}
+        docs.append(doc | {"read_to": read_to, "is_blind": is_blind, "gaps": gaps})
+    return docs
 
 
 def totals(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
@@ -166,7 +175,7 @@ Read = Callable[["Warehouse", Part, datetime], Any]
 #: Every part by name.
 PARTS: dict[str, Read] = {
     read.__name__: read
-    for read in (posts, counts, incidents, incident, incident_posts, post, menus, gaps, totals)
+    for read in (posts, counts, incidents, incident, incident_posts, post, menus, sources, totals)
 }
 
 

@@ -160,6 +160,7 @@ class Page:
     decisions: list[Decision] = field(default_factory=list)
     forgotten: list[Removal] = field(default_factory=list)
     is_ready: bool = True
+    sources: list[dict[str, Any]] = field(default_factory=list)
 
     def write(self, *words: Feedback | Incident | Decision) -> None:
         """Brings words to the warehouse as the store would."""
@@ -191,7 +192,7 @@ def running(folder: Path) -> Iterator[Page]:
         decide=decide,
         clock=WallClock(),
         token=TOKEN,
-        status=lambda: {"version": "test"},
+        status=lambda: {"version": "test"} | ({"sources": page.sources} if page.sources else {}),
         forget=forget,
         names=NAMES,
     )

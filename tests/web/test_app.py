@@ -16,7 +16,8 @@ import httpx
 import pytest
 
 from pipeline.errors import GiveUp
-from pipeline.model import Decision
+from pipeline.model import Coverage, Decision
+from pipeline.ports import Rows
 from tests.web.scene import OFFICIAL, PROPOSAL, TOKEN, Page, feedback, official, proposal, running
 from web.app import HERE
 from web.server import bind
@@ -179,6 +180,30 @@ def test_texts_come_in_their_shown_form(page: Page, client: httpx.Client) -> Non
     page.write(feedback("a\u202eb", handle="c\u2066d", url="javascript:alert(1)"))
     post = client.get("/api/feedback").json()["posts"][0]
     assert (post["text"], post["handle"], post["url"]) == ("ab", "cd", None)
+
+
+def test_sources_tell_when_they_were_blind(page: Page, client: httpx.Client) -> None:
+    """Up to when each was read, and its gaps of the last day with their causes."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    gap = {"from_at": now - timedelta(minutes=9), "to_at": now - timedelta(minutes=2)}
+    old = {"from_at": now - timedelta(days=3), "to_at": now - timedelta(days=2)}
+    words = [
+        Coverage(source="stream", from_at=old["to_at"], to_at=gap["from_at"]),
+        Coverage(source="stream", is_gap=True, cause="look-back exceeded", **gap),
+        Coverage(source="stream", is_gap=True, **old),
+        Coverage(source="page", from_at=gap["from_at"], to_at=now),
+    ]
+    page.warehouse.write(Rows(coverage=words), now)
+    first, second = client.get("/api/sources").json()["sources"]
+    assert (first["source"], first["is_blind"], first["gaps"]) == ("page", False, [])
+    assert (second["source"], second["is_blind"]) == ("stream", True)
+    (told,) = second["gaps"]
+    assert told["cause"] == "look-back exceeded"
+    assert datetime.fromisoformat(told["from_at"]) == gap["from_at"]
+    page.warehouse.write(
+        Rows(coverage=[Coverage(source="stream", from_at=gap["to_at"], to_at=now)]), now
+    )
+    assert client.get("/api/sources").json()["sources"][1]["is_blind"] is False
 
 
 # ---- starting and failing -----------------------------------------------------------------------

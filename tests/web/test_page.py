@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
 from playwright.sync_api import Page as Tab
 
-from pipeline.model import Decision
+from pipeline.model import Coverage, Decision
 from pipeline.ports import Rows
 from tests.web.scene import OFFICIAL, PROPOSAL, Page, feedback, official, proposal
 
@@ -300,6 +300,34 @@ def test_a_busy_feed_keeps_two_hundred_rows(page: Page, tab: Tab) -> None:
         page.write(*(feedback(f"n{n}") for n in range(start, start + 150)))
     expect(tab.locator("#posts .text").first).to_have_text("n599", timeout=PATIENCE)
     assert tab.locator("#posts .post").count() == 200
+
+
+def test_a_source_says_when_it_was_blind(page: Page, tab: Tab) -> None:
+    """Gaps stand on the page with their causes; a source that cannot be reached says since when."""
+    now = datetime.now(UTC)
+    start = now - timedelta(minutes=9)
+    gap = Coverage(
+        source="stream", from_at=start, to_at=now, is_gap=True, cause="look-back exceeded"
+    )
+    page.warehouse.write(Rows(coverage=[gap]), now)
+    trouble = {"trouble": "cannot reach it <b>now</b>", "trouble_since": start}
+    page.sources = [{"name": "status page", "state": "waiting", **trouble}]
+    tab.goto(page.url)
+    sources = tab.locator("#sources .card")
+    expect(sources).to_have_count(2, timeout=PATIENCE)
+    expect(sources.first).to_contain_text("waiting")
+    expect(sources.first).to_contain_text("cannot reach it <b>now</b>")
+    expect(sources.last).to_contain_text("blind")
+    spans = sources.last.locator(".blind")
+    expect(spans).to_have_text(
+        re.compile(r"blind from .*\d\d:\d\d to .*\d\d:\d\d \(look-back exceeded\)")
+    )
+    expect(tab.locator("#notice")).to_contain_text("Silence there means nothing")
+
+    read = Coverage(source="stream", from_at=now, to_at=now + timedelta(minutes=1))
+    page.warehouse.write(Rows(coverage=[read]), now)
+    expect(tab.locator("#notice")).to_be_hidden(timeout=PATIENCE)
+    expect(spans).to_have_count(1)
 
 
 def test_the_page_says_that_it_is_starting(page: Page, tab: Tab) -> None:

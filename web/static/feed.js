@@ -1,6 +1,6 @@
 // The live feed: newest feedback, filters kept in the address, pause, the chart, incidents of now.
 import { $, el, follow, keyed, showState, takeRows } from "./page.js";
-import { incidentCard, postRow } from "./parts.js";
+import { incidentCard, postRow, sourceCard } from "./parts.js";
 import { minuteChart } from "./chart.js";
 
 const NAMES = ["source", "track", "intent", "linked"];
@@ -12,6 +12,9 @@ let paused = false;
 let loaded = false;
 let state = "connecting";
 let stream;
+let notices = { status: "", sources: "" };
+let covered = [];
+let running = [];
 let unread = { posts: 0, reports: 0 };
 
 const chart = minuteChart({ host: $("chart"), table: $("chart-table"), toggle: $("as-table"), readout: $("readout"), what: "Posts per minute" });
@@ -80,7 +83,8 @@ $("pause").addEventListener("click", () => {
 
 function tell(next, notice) {
   state = next;
-  showState(paused && next === "running" ? "paused" : next, notice);
+  if (notice !== undefined) notices.status = notice;
+  showState(paused && next === "running" ? "paused" : next, Object.values(notices).filter(Boolean).join(" "));
   showEmpty();
 }
 
@@ -141,9 +145,30 @@ function onMenus({ all }) {
   for (const name of ["source", "track", "intent"]) offer(name, all[name] ?? []);
 }
 
-function onGaps({ all }) {
-  const words = all.map((gap) => `${gap.source}${gap.gap_cause ? ` (${gap.gap_cause})` : ""}`);
-  tell(state, words.length ? `Not being read now: ${words.join(", ")}. Silence there means nothing.` : undefined);
+// ---- sources: what the process says of them, and what the ledger of coverage says ------------------
+
+function showSources() {
+  const rows = new Map(covered.map((source) => [source.id, source]));
+  for (const told of running) {
+    const id = `${told.name}|`;
+    rows.set(id, { id, source: told.name, gaps: [], ...rows.get(id), ...told });
+  }
+  const sorted = [...rows.values()].sort((a, b) => a.id.localeCompare(b.id));
+  keyed($("sources"), sorted, sourceCard);
+  $("sources-part").hidden = sorted.length === 0;
+}
+
+function onSources({ all }) {
+  covered = all;
+  const blind = all.filter((source) => source.is_blind).map((source) => `${source.source}${source.gaps[0]?.cause ? ` (${source.gaps[0].cause})` : ""}`);
+  notices.sources = blind.length ? `Not being read now: ${blind.join(", ")}. Silence there means nothing.` : "";
+  showSources();
+  tell(state);
+}
+
+function onStatus({ all }) {
+  running = all.sources ?? [];
+  showSources();
 }
 
 function restart() {
@@ -151,13 +176,14 @@ function restart() {
   known.clear();
   loaded = false;
   unread = { posts: 0, reports: 0 };
+  notices = { status: "", sources: "" };
   if (paused) $("pause").click();
   const chosen = filters();
   $("clear").disabled = chosen.size === 0;
   keyed($("posts"), [], null);
   showEmpty();
   chosen.set("view", "feed");
-  stream = follow(chosen, { state: tell, posts: onPosts, counts: ({ all }) => chart.show(all), incidents: onIncidents, menus: onMenus, gaps: onGaps });
+  stream = follow(chosen, { state: tell, posts: onPosts, counts: ({ all }) => chart.show(all), incidents: onIncidents, menus: onMenus, sources: onSources, status: onStatus });
 }
 
 fromAddress();

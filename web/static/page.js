@@ -87,6 +87,7 @@ export function keyed(parent, items, make) {
 // ---- times --------------------------------------------------------------------------------------
 
 const clockTime = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const hourMinute = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const dayTime = new Intl.DateTimeFormat("en-GB", { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
 const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
 const STEPS = [[60, "second", 1], [3600, "minute", 60], [86400, "hour", 3600], [2592000, "day", 86400],
@@ -100,6 +101,12 @@ export function ago(iso) {
   if (seconds > -5 && seconds < 60) return "now"; // clocks differ a little; nothing is from the future
   const [, unit, size] = STEPS.find(([limit]) => Math.abs(seconds) < limit);
   return relative.format(Math.trunc(seconds / size), unit);
+}
+
+/** Hour and minute, with the date where it is not today's. */
+export function minute(iso) {
+  const at = new Date(iso);
+  return at.toDateString() === new Date(now()).toDateString() ? hourMinute.format(at) : dayTime.format(at);
 }
 
 /** The time on the clock, with the date where it is not today's. */

@@ -1,5 +1,5 @@
 // Pieces that several pages draw: posts, pills, incident cards.
-import { el, foreignLink, lead, ownLink, when } from "./page.js";
+import { el, foreignLink, lead, minute, ownLink, when } from "./page.js";
 
 const CLOSED = new Set(["resolved", "postmortem", "dismissed"]);
 
@@ -83,4 +83,22 @@ export function incidentCard(incident) {
     el("p", { class: "pills" }, pill(incident.status), incident.is_proposed ? badge("ours", "proposed by us") : badge("theirs", "official"), when(incident.opened_at)),
     el("p", { class: "name" }, ownLink("incidents", incident.id, {}, el("bdi", {}, incident.title))),
     el("p", { class: "dim" }, facts.join(" · ")));
+}
+
+/**
+ * A source: what the process says of it (`state`, `trouble`), up to when it was read, and when it was
+ * blind; there silence means nothing.
+ */
+export function sourceCard(source) {
+  const isFine = !source.is_blind && !source.trouble;
+  const words = source.state ?? (source.is_blind ? "blind" : "read");
+  const since = source.trouble_since ? `since ${minute(source.trouble_since)}: ` : "";
+  return el("li", { class: "card" },
+    el("p", { class: "pills" }, el("span", { class: `pill ${isFine ? "closed" : "proposed"}` }, words), el("bdi", { class: "name" }, source.source),
+      source.track ? badge("track", source.track, "track") : null),
+    source.trouble ? el("p", { class: "dim" }, since, el("bdi", {}, source.trouble)) : null,
+    source.read_to ? el("p", { class: "dim" }, "read up to ", when(source.read_to)) : null,
+    ...source.gaps.slice(0, 5).map((gap) => el("p", { class: "blind" },
+      `blind from ${minute(gap.from_at)} to ${minute(gap.to_at)}`, gap.cause ? el("span", { class: "dim" }, ` (${gap.cause})`) : null)),
+    source.gaps.length > 5 ? el("p", { class: "dim" }, `and ${source.gaps.length - 5} more gaps in 24 h`) : null);
 }
