@@ -1,5 +1,6 @@
 """Bluesky over a local server that speaks Jetstream: posts, edits, ends, resuming, and trouble."""
 
+import json
 import sys
 import threading
 import time
@@ -353,11 +354,11 @@ def test_a_malformed_frame_is_set_aside(server: Jetstream) -> None:
 
 
 def test_kinds_it_does_not_know_are_passed_over(server: Jetstream) -> None:
-    """A later version of the platform may send more."""
-    like = commit(1, T0, "")
+    """A later version of the platform may send more, and records that were not asked for."""
+    like = commit(1, T0, "acme")
     like["commit"]["collection"] = "app.bsky.feed.like"
     news = {"did": "did:plc:x", "time_us": T0, "kind": "labels"}
-    server.push(like, news, commit(2, T0 + 1, "acme"))
+    server.push(json.dumps(like).encode(), news, commit(2, T0 + 1, "acme"))
     [value] = values(source(server), 1)
     assert value.text == "acme"
 
