@@ -20,6 +20,7 @@ from kafka.coordinator.assignors.cooperative_sticky import CooperativeStickyAssi
 from kafka.net.compat import KafkaNetClient
 
 from pipeline.brokers import kafka_login
+from pipeline.brokers.kafka_batches import BATCH_BYTES
 from pipeline.brokers.kafka_settings import MAX_MESSAGE_BYTES, KafkaSettings
 from pipeline.errors import GiveUp, GroundswellError, TryLater
 
@@ -55,7 +56,7 @@ class KafkaLink:
             acks="all",
             compression_type="lz4",
             linger_ms=20,
-            batch_size=262_144,
+            batch_size=BATCH_BYTES,
             max_request_size=MAX_MESSAGE_BYTES,
             max_block_ms=self._patience_ms,
             delivery_timeout_ms=2 * self._patience_ms + 20,

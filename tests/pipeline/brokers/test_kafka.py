@@ -279,6 +279,24 @@ def test_the_largest_record_goes_through(make: MakeKafka, topic: str) -> None:
     assert values(take(broker.reader([topic]), 1)) == {"k": [largest]}
 
 
+def test_a_topic_that_takes_less_than_it_must_is_named(
+    kafka_address: str, make: MakeKafka, topic: str
+) -> None:
+    """Somebody lowered its limit while we run: no retry would help, and the setting is told."""
+    producer = make().producer()
+    producer.send(topic, "k", b"small enough")
+    producer.flush()
+    admin = kafka.KafkaAdminClient(bootstrap_servers=kafka_address)
+    wanted = {"max.message.bytes": "2000"}
+    admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=wanted)])
+    admin.close()
+
+    for number in range(8):
+        producer.send(topic, "k", os.urandom(500) + b"%d" % number)
+    with pytest.raises(GiveUp, match=f"topic {topic}: its max.message.bytes must be"):
+        producer.flush()
+
+
 def test_foreign_records_are_delivered(kafka_address: str, make: MakeKafka) -> None:
     """No key, a key that is no text, headers, a tombstone: whoever reads decides what to do."""
     make().ensure([Topic(topic := f"foreign-{secrets.token_hex(4)}", retention_hours=1)])
