@@ -48,7 +48,9 @@ def sound(text: str) -> str:
     """Text that every store can hold: no NUL and no lone surrogate, each becomes U+FFFD."""
     if "\x00" in text:
         text = text.replace("\x00", "\ufffd")
-    if not text.isascii() and any("\ud800" <= c <= "\udfff" for c in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
 
