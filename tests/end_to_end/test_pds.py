@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import orjson
 import pytest
+from atproto_client.utils import TextBuilder
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from pipeline.brokers.kafka import KafkaBroker, KafkaSettings
@@ -34,7 +35,13 @@ pytestmark = [
     ),
 ]
 
-TRACK = '[[track]]\nname = "acme"\nterms = ["acme"]\n'
+TRACK = """\
+[[track]]
+name = "acme"
+terms = ["acme"]
+handles = ["acmehelp.test"]
+hashtags = ["acmedown"]
+"""
 #: Seconds until what was done at the PDS must show at the other end, on a very busy machine.
 PATIENCE = 60.0
 #: Has Kafka clean up at once what it otherwise cleans within a day.
@@ -92,6 +99,11 @@ class House:
             while not reader.caught_up():
                 found += reader.poll(1_000, 1.0)
         return found
+
+    def mention(self, post: str) -> dict[str, Any]:
+        """What stands first on the topic of mentions under a key."""
+        told = next(record.value for record in self.records(MENTIONS) if record.key == post)
+        return dict(orjson.loads(told or b"{}"))
 
     def send(self, records: Sequence[Record]) -> None:
         """Puts records on their topics again, as a collector that lost its cursor would."""
@@ -172,9 +184,7 @@ def test_a_post_is_linked_edited_deleted(house: House) -> None:
     person = house.person()
     post = person.say("my acme messages do not arrive since this morning 🙁 quillfern")
     house.until_said(post, "quillfern")
-    (mention,) = (record for record in house.records(MENTIONS) if record.key == post)
-    assert mention.value is not None
-    told = orjson.loads(mention.value)
+    told = house.mention(post)
     assert told["author"] == {"id": person.did, "handle": person.handle}
     assert (told["kind"], told["tracks"]) == ("post", ["acme"])
     link = "SELECT incident_id, link_state FROM incident_feedback WHERE id = $1::text"
@@ -204,6 +214,30 @@ def until_tombstone(house: House, topic: str, key: str) -> None:
         return [record.value for record in house.records(topic) if record.key == key][-1]
 
     house.until(f"a tombstone on {topic}", last, lambda value: value is None)
+
+
+def test_facets_replies_and_quotes_are_understood(house: House) -> None:
+    """Named only by a mention or a tag after an emoji; and who answers or quotes whom."""
+    person, other = house.person(), house.person()
+    words = TextBuilder().text("🌊 nothing arrives ").mention("@acmehelp.test", other.did)
+    first = person.say(words.text(" please help, sorrelby"))
+    house.until_said(first, "sorrelby")
+    told = house.mention(first)
+    assert (told["mentions"], told["tracks"]) == (["acmehelp.test"], ["acme"])
+    tagged = person.say(
+        TextBuilder().text("🌊🌊 still nothing, teaselton ").tag("#AcmeDown", "AcmeDown")
+    )
+    house.until_said(tagged, "teaselton")
+    assert house.mention(tagged)["hashtags"] == ["AcmeDown"]
+    answer = other.reply(first, "acme is down for me too, yarrowgate")
+    quote = other.quote(first, "acme should read this, yarrowgate")
+    place = first.removeprefix("bluesky:")
+    house.until_said(answer, "yarrowgate")
+    house.until_said(quote, "yarrowgate")
+    told = house.mention(answer)
+    assert (told["kind"], told["reply_to"], told["thread"]) == ("reply", place, place)
+    told = house.mention(quote)
+    assert (told["kind"], told["quote_of"]) == ("quote", place)
 
 
 def test_tombstones_take_the_text_from_the_topics(house: House) -> None:
@@ -269,6 +303,21 @@ def test_a_deleted_account_is_erased(house: House) -> None:
     for post in posts:
         until_tombstone(house, MENTIONS, post)
         until_tombstone(house, FEEDBACK, post)
+
+
+def test_an_account_taken_down_is_erased_for_good(house: House) -> None:
+    """What a platform took down does not come back here when the platform thinks better of it."""
+    person = house.person()
+    post = person.say("acme messages never come, woadham")
+    house.until_said(post, "woadham")
+    subject = {"$type": "com.atproto.admin.defs#repoRef", "did": person.did}
+    for applied in (True, False):
+        change = {"subject": subject, "takedown": {"applied": applied}}
+        house.pds.administer("updateSubjectStatus", change)
+        house.until("nothing said", lambda: house.holding("woadham"), lambda found: not found)
+    house.until_said(person.say("acme, it is me again, weldmoor"), "weldmoor")
+    assert house.post(post)["is_removed"]
+    assert house.holding("woadham") == []
 
 
 def test_what_does_not_name_us_is_not_taken(house: House) -> None:

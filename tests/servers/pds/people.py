@@ -3,6 +3,7 @@
 from typing import Any
 
 from atproto import Client, models
+from atproto_client.utils import TextBuilder
 
 from tests.servers.pds.server import DOMAIN
 
@@ -29,14 +30,18 @@ class Person:
         """Lets go of the connection."""
         self._client.request.close()
 
-    def say(self, text: str) -> str:
-        """Posts; returns the post's id."""
-        made = self._repo.create_record(
-            models.ComAtprotoRepoCreateRecord.Data(
-                repo=self.did, collection=POSTS, record=self._post(text)
-            )
-        )
-        return f"{SOURCE}{self.did}/{made.uri.rpartition('/')[2]}"
+    def say(self, text: str | TextBuilder, **more: Any) -> str:
+        """Posts, with ``more`` in the record; returns the post's id."""
+        return SOURCE + self._create(POSTS, self._post(text) | more)
+
+    def reply(self, post: str, text: str) -> str:
+        """Answers a post; returns the id of the answer."""
+        ref = self._ref(post)
+        return self.say(text, reply={"root": ref, "parent": ref})
+
+    def quote(self, post: str, text: str) -> str:
+        """Posts with another post inside; returns its id."""
+        return self.say(text, embed={"$type": "app.bsky.embed.record", "record": self._ref(post)})
 
     def edit(self, post: str, text: str) -> None:
         """Replaces what a post says."""
@@ -55,16 +60,8 @@ class Person:
         )
 
     def like(self, post: str) -> None:
-        """Likes a post of one's own."""
-        uri = f"at://{self.did}/{POSTS}/{_rkey(post)}"
-        found = self._repo.get_record(
-            models.ComAtprotoRepoGetRecord.Params(repo=self.did, collection=POSTS, rkey=_rkey(post))
-        )
-        subject = {"uri": uri, "cid": found.cid}
-        record = {"$type": LIKES, "subject": subject, "createdAt": self._now}
-        self._repo.create_record(
-            models.ComAtprotoRepoCreateRecord.Data(repo=self.did, collection=LIKES, record=record)
-        )
+        """Likes a post."""
+        self._create(LIKES, {"$type": LIKES, "subject": self._ref(post), "createdAt": self._now})
 
     def deactivate(self) -> None:
         """Switches the account off."""
@@ -78,8 +75,29 @@ class Person:
     def _now(self) -> str:
         return str(self._client.get_current_time_iso())
 
-    def _post(self, text: str) -> dict[str, Any]:
-        return {"$type": POSTS, "text": text, "langs": ["en"], "createdAt": self._now}
+    def _post(self, text: str | TextBuilder) -> dict[str, Any]:
+        record = {"$type": POSTS, "langs": ["en"], "createdAt": self._now}
+        if isinstance(text, str):
+            return record | {"text": text}
+        facets = [facet.model_dump(by_alias=True) for facet in text.build_facets()]
+        return record | {"text": text.build_text(), "facets": facets}
+
+    def _create(self, collection: str, record: dict[str, Any]) -> str:
+        """``DID/RKEY`` of a new record."""
+        made = self._repo.create_record(
+            models.ComAtprotoRepoCreateRecord.Data(
+                repo=self.did, collection=collection, record=record
+            )
+        )
+        return f"{self.did}/{_rkey(made.uri)}"
+
+    def _ref(self, post: str) -> dict[str, str]:
+        """How a record points to a post of anybody's."""
+        did = post.removeprefix(SOURCE).partition("/")[0]
+        found = self._repo.get_record(
+            models.ComAtprotoRepoGetRecord.Params(repo=did, collection=POSTS, rkey=_rkey(post))
+        )
+        return {"uri": found.uri, "cid": found.cid}
 
 
 def _rkey(post: str) -> str:

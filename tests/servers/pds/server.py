@@ -12,6 +12,7 @@ import signal
 import subprocess
 import time
 import urllib.request
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
@@ -86,7 +87,7 @@ class PdsServer:
         """What the PDS does when a person has confirmed the mail about deleting the account."""
         self.administer("deleteAccount", {"did": did})
 
-    def administer(self, verb: str, body: dict[str, object]) -> None:
+    def administer(self, verb: str, body: Mapping[str, object]) -> None:
         """One call of ``com.atproto.admin``."""
         address = f"{self.url}/xrpc/com.atproto.admin.{verb}"
         httpx.post(address, json=body, auth=("admin", self._admin)).raise_for_status()
