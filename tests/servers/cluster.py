@@ -42,7 +42,7 @@ class Process:
         self.log = folder / f"{name}.log"
         self._command = [*dies_with_us(), sys.executable, "-m", "config.cli", *arguments]
         self._folder = folder
-        self._environment = environment
+        self.environment = environment
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,12 +61,17 @@ class Process:
             self._process = subprocess.Popen(
                 self._command,
                 cwd=self._folder,
-                env=self._environment,
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is ours to handle
             )
+
+    def address(self) -> str | None:
+        """Where it answers operators, as it printed with its last start; None before."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return next((line for line in reversed(lines) if line.startswith("http://")), None)
 
     def kill(self) -> None:
         """Kill -9."""
@@ -161,6 +166,16 @@ class Cluster:
             process.stop()
         self._servers.close()
 
+    def addresses(self) -> dict[str, str]:
+        """Where each process answers /metrics, /livez and /readyz, by its name."""
+        deadline = time.monotonic() + START_SECONDS
+        while any(p.address() is None and p.is_running for p in self.processes.values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        told = {name: process.address() for name, process in self.processes.items()}
+        return {name: address for name, address in told.items() if address is not None}
+
     def logs(self, lines: int = 12) -> str:
         """The last lines of every log."""
         told = []
@@ -179,6 +194,8 @@ class Cluster:
             "GROUNDSWELL_WAREHOUSE__KEY_FILE": str(self.folder / "groundswell.key"),
             "GROUNDSWELL_REPEATS__URL": self.redis.url,
         }
+        if name != "web":
+            arguments = (*arguments, "--health-port", "0")
         command = ["--config", str(file), *arguments]
         self.processes[name] = Process(name, command, self.folder, ours)
 
@@ -255,6 +272,8 @@ def main() -> None:
                     f"logs: {scratch}; Kafka: {cluster.kafka.address}; PostgreSQL: "
                     f"127.0.0.1:{cluster.postgres.port}; Ctrl-C or kill {os.getpid()} ends all\n"
                 )
+                for name, url in cluster.addresses().items():
+                    sys.stderr.write(f"{name}: {url}/metrics, {url}/readyz\n")
                 signal.pause()
         except CannotStartError as reason:
             sys.exit(str(reason))
