@@ -142,9 +142,9 @@ def test_writes_are_measured(tmp_path: Path) -> None:
     assert warehouse.repeats == {"original": 2, "copy": 1}
     took = warehouse.write_seconds.read()[1]
     received, total = warehouse.since_received.read()
-    assert received[-1] == ("+Inf", 2)
+    assert received[-1] == ("+Inf", 2.0)
     assert abs(total - (2 + 3 + 2 * took)) < 1e-6
-    assert warehouse.since_said.read()[0][-1] == ("+Inf", 3)
+    assert warehouse.since_said.read()[0][-1] == ("+Inf", 3.0)
 
 
 def test_nobody_waits_long_for_what_hangs() -> None:
