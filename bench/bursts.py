@@ -109,7 +109,7 @@ def two_a_day(days: int, rng: random.Random) -> list[int]:
 
 def episodes(counts: Iterator[tuple[int, int]]) -> list[Burst]:
     """The first minute of every burst that is found, counting from minute 0."""
-    bursts, found, on, person = Bursts(), [], False, 0
+    bursts, found, on, person = Bursts(1.0), [], False, 0
     for minute, count in counts:
         at = (START + minute) * MINUTE
         bursts.hear("t", at)
@@ -169,7 +169,7 @@ def minute_of(text: str) -> int:
 
 def episodes_of(series: list[tuple[int, int]]) -> list[Burst]:
     """The first minute of each burst; reports are spread evenly over their 20 minutes."""
-    bursts, found, on, person = Bursts(), [], False, 0
+    bursts, found, on, person = Bursts(1.0), [], False, 0
     for minute, count in series:
         bursts.hear("t", minute * MINUTE)
         for i in range(count):

@@ -219,7 +219,8 @@ class Incident(Word):
 
     ``started_at`` is when it began to hurt, ``opened_at`` when its owner said so first. ``at`` is
     when this record came to hold; ``version`` grows with every change (default: ``at`` in ms).
-    ``official_id`` stands on a proposal of ours that an official incident has taken over.
+    ``official_id`` stands on a proposal of ours that an official incident has taken over, ``topic``
+    is the one that most reports of a proposal name.
     """
 
     id: Annotated[Name, Field(pattern=r"^[^:\s]+:.+$")]
@@ -237,6 +238,7 @@ class Incident(Word):
     version: int = Field(default=0, ge=0)
     at: Instant = UNKNOWN
     official_id: str | None = None
+    topic: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -435,6 +437,29 @@ class Decision(Word):
         return self.at
 
 
+class Profile(Word):
+    """What people taught about an incident by linking and unlinking: hashed weights, no text.
+
+    ``columns`` rise (see ``steps.stems``); ``version`` grows with every lesson.
+    """
+
+    incident: Name
+    version: int = Field(default=0, ge=0)
+    columns: tuple[int, ...] = ()
+    weights: tuple[float, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_even(self) -> Self:
+        if len(self.columns) != len(self.weights):
+            raise ValueError("wants as many weights as columns")
+        return self
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.incident
+
+
 class Coverage(Word):
     """From when to when a source was read for a track (None: for all), or a gap with its cause."""
 
@@ -490,6 +515,7 @@ WORDS: dict[str, type[Word]] = {
         Feedback,
         LateLink,
         Decision,
+        Profile,
         Coverage,
         Cursor,
         DeadLetter,

@@ -1,25 +1,35 @@
-"""Proposals: what becomes of a burst of witnesses. Pure rules over the book of incidents.
+"""Proposals: what becomes of bursts of witnesses. Pure rules over the book of incidents.
 
-A burst opens a proposal unless its matter is known already: a proposal or an official incident of
-the track is open, was open when the burst began, or a person dismissed the matter lately. A
+A burst opens a proposal unless its matter (``matters``) is known already: a proposal or an official
+incident of the track is open, was open when the burst began, or a person dismissed the matter
+lately. Two proposals of a track that turn out to be one matter are merged, which people can undo. A
 proposal gets a new version only when its witnesses doubled, when an official incident takes it
 over, and when it fades, since each version has all its mentions scored again. Every rule looks at
 the minute that is judged, never at the clock, so that a record is the same however late it is made.
 An official incident that names no tracks may be about anything: it is a track's matter only if it
 names what the reports name.
-Titles are built from the names of tracks and labels, never from what people wrote.
 """
 
 from bisect import bisect_left, bisect_right
-from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
+from pipeline import matters
 from pipeline.bursts import NEW_NORMAL, Burst
 from pipeline.incidents import Book
-from pipeline.model import CLOSED, PROPOSAL, Component, Incident, StatusAt, Update, from_ms, to_ms
+from pipeline.model import (
+    CLOSED,
+    PROPOSAL,
+    Component,
+    Decision,
+    Incident,
+    StatusAt,
+    Update,
+    from_ms,
+    to_ms,
+)
 from pipeline.steps.candidates import SHOWN_FROM, spaced
 from pipeline.steps.likeness import rarities
 from pipeline.tracks import Track
@@ -29,16 +39,14 @@ DISMISSED_FOR = timedelta(hours=6)
 #: An official incident opened so long before a proposal's first report, or after its end, is its.
 TAKEN_BEFORE = timedelta(hours=1)
 TAKEN_AFTER = timedelta(hours=2)
-#: A name speaks for a burst when so many of its reports give it.
-LEAST_NAMED = 3
 #: A burst is over after ``NEW_NORMAL`` at the latest; an older proposal was forgotten by a restart.
 FORGOTTEN = timedelta(minutes=NEW_NORMAL + 60)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-#: Topics that say no more than that something is wrong.
-VAGUE = frozenset({"other", "service", "outage"})
 #: What every title of ours says.
 STOCK = frozenset({"reports", "of", "trouble", "around"})
 WITNESSES = "witnesses:"
+#: Who merges proposals, where a decision says who decided.
+OURSELVES = "groundswell"
 
 
 class _Sorted(NamedTuple):
@@ -65,20 +73,51 @@ class Proposals:
         self._sorted: _Sorted | None = None
         self._taken: tuple[int, datetime] | None = None
 
-    def judge(self, burst: Burst, *, may_open: bool = True) -> list[Incident]:
-        """The records that a burst brings at its minute."""
-        at = from_ms(burst.at_ms)
-        changed = self.take_over(at)
-        own = self._open_proposal(burst.track, at)
-        if own is not None and own.version < to_ms(at):
-            record = closed(own, at) if burst.over else grown(own, burst)
-        elif own is None and may_open and not burst.over and not self._is_known(burst, at):
+    def judge(self, bursts: Sequence[Burst], *, may_open: bool = True) -> list[Incident | Decision]:
+        """The records that the bursts of one minute bring, and merges of proposals."""
+        at = from_ms(bursts[0].at_ms)
+        changed: list[Incident | Decision] = [*self.take_over(at)]
+        for track, found in groupby(sorted(bursts, key=_by_track), key=_track):
+            of_track = list(found)
+            changed += self._carry_on(track, of_track, at)
+            if may_open:
+                changed += self._open(track, of_track, at)
+        return changed
+
+    def _carry_on(
+        self, track: str, bursts: Sequence[Burst], at: datetime
+    ) -> list[Incident | Decision]:
+        """What becomes of the proposals that are open."""
+        changed: list[Incident | Decision] = []
+        held: Incident | None = None
+        for proposal in self._open_proposals(track, at):
+            own = [b for b in bursts if _is_of(b, proposal)]
+            live = [b for b in own if not b.over]
+            if held is not None and _are_one(held, proposal, live):
+                merge = merged(proposal, held, at)
+                self._book.decide(merge)
+                changed.append(merge)
+                continue
+            held = held or (proposal if live else None)
+            if not own or proposal.version >= to_ms(at):
+                continue
+            record = grown(proposal, widest(live)) if live else closed(proposal, at)
+            if record is not None:
+                self._book.put(record)
+                changed.append(record)
+        return changed
+
+    def _open(self, track: str, bursts: Sequence[Burst], at: datetime) -> list[Incident]:
+        """Proposals for what is nobody's, the most surprising first."""
+        changed: list[Incident] = []
+        for burst in sorted(bursts, key=lambda b: (-b.z, b.key)):
+            own = self._open_proposals(track, at)
+            if burst.over or any(_is_of(burst, p) for p in own) or self._is_known(burst, at):
+                continue
             record = opened(burst)
-        else:
-            record = None
-        if record is not None:
-            self._book.put(record)
-            changed.append(record)
+            if self._book.get(record.id) is None:
+                self._book.put(record)
+                changed.append(record)
         return changed
 
     def take_over(self, at: datetime) -> list[Incident]:
@@ -127,11 +166,16 @@ class Proposals:
             )
         return self._sorted
 
-    def _open_proposal(self, track: str, at: datetime) -> Incident | None:
-        for proposal in self._split().own:
-            if _tracks_of(track) == proposal.tracks and is_open(proposal, at):
-                return None if self._settled_by(proposal, at) else proposal
-        return None
+    def _open_proposals(self, track: str, at: datetime) -> list[Incident]:
+        """The track's proposals that stand, the oldest first."""
+        found = [
+            proposal
+            for proposal in self._split().own
+            if _tracks_of(track) == proposal.tracks
+            and is_open(proposal, at)
+            and not self._settled_by(proposal, at)
+        ]
+        return sorted(found, key=lambda p: (p.started_at, p.id))
 
     def _settled_by(self, proposal: Incident, at: datetime) -> bool:
         """Whether a person had dismissed or merged it by then."""
@@ -139,21 +183,24 @@ class Proposals:
         return decision is not None and decision.verb != "accept" and decision.at <= at
 
     def _is_known(self, burst: Burst, at: datetime) -> bool:
-        onset = from_ms(burst.onset_ms)
+        onset, what = from_ms(burst.onset_ms), matters.of_burst(burst)
         for proposal in self._split().own:
             if _tracks_of(burst.track) != proposal.tracks:
                 continue
-            if self._settled_by(proposal, at):
-                settled = self._book.decision(proposal.id)
-                if settled is not None and onset < shifted(settled.at, DISMISSED_FOR):
+            matter = matters.of_proposal(proposal)
+            settled = self._book.decision(proposal.id)
+            if settled is not None and self._settled_by(proposal, at):
+                is_quiet = onset < shifted(settled.at, DISMISSED_FOR) and what.agrees(matter)
+                # What had begun when a person looked at it was looked at as well.
+                if is_quiet or matter.since <= onset <= settled.at:
                     return True
-            elif (end := ended_at(proposal)) is None or end >= onset:
+            elif what.is_one_with(matter) and ((end := ended_at(proposal)) is None or end >= onset):
                 return True  # also one that was opened later: this minute is judged again
-        matter = opened(burst)
+        record = opened(burst)
         return any(
             official.opened_at <= at
             and (is_open(official, at) or (ended_at(official) or at) >= onset)
-            and self._is_about(official, matter)
+            and self._is_about(official, record)
             for official in self._split().official
         )
 
@@ -165,9 +212,18 @@ class Proposals:
             known.opened_at, at if end is None else min(at, shifted(end, TAKEN_AFTER))
         )
         for official in known.official[first:last]:
-            if self._is_about(official, proposal):
+            if self._is_about(official, proposal) and not self._is_rather_of(official, proposal):
                 return official
         return None
+
+    def _is_rather_of(self, official: Incident, proposal: Incident) -> bool:
+        """Whether it names what another proposal of that time names, and not what this one does."""
+        return not self._shares(official, proposal) and any(
+            other.tracks == proposal.tracks
+            and is_open(other, official.opened_at)
+            and self._shares(official, other)
+            for other in self._split().own
+        )
 
     def _is_about(self, official: Incident, proposal: Incident) -> bool:
         """Whether an official incident may be the matter of a proposal.
@@ -208,7 +264,7 @@ class Proposals:
 
 
 def opened(burst: Burst) -> Incident:
-    """The proposal for a burst. Its id depends on the track and the minute of the first report."""
+    """The proposal for a burst. Its id: the track and the minute of the first report."""
     at, onset = from_ms(burst.at_ms), from_ms(burst.onset_ms)
     track = "-".join(burst.track.split()) or "all"
     record = Incident(
@@ -257,9 +313,26 @@ def taken_over(proposal: Incident, official: Incident) -> Incident:
     )
 
 
+def merged(proposal: Incident, heir: Incident, at: datetime) -> Decision:
+    """The word that a proposal is a part of an older one."""
+    return Decision(
+        id=f"{OURSELVES}-merge-{proposal.id}",
+        subject=proposal.id,
+        verb="merge",
+        value=heir.id,
+        by=OURSELVES,
+        at=at,
+    )
+
+
+def widest(bursts: Sequence[Burst]) -> Burst:
+    """The burst that tells most of the whole: the most witnesses, then the widest series."""
+    return min(bursts, key=lambda b: (-b.witnesses, sum(map(bool, b.key)), b.key))
+
+
 def _told(record: Incident, burst: Burst) -> Incident:
-    """The record with what the burst's reports say by now."""
-    component, place = most(burst, "component"), most(burst, "place")
+    """The record with what the burst's reports say by now; what they no longer say stays."""
+    component, place = matters.most(burst, "component"), matters.region(burst)
     told = Update(
         id=f"{WITNESSES}{burst.witnesses}",
         status="proposed",
@@ -268,35 +341,13 @@ def _told(record: Incident, burst: Burst) -> Incident:
     )
     return record.model_copy(
         update={
-            "title": title(burst),
-            "components": (Component(name=component),) if component else (),
-            "regions": (place,) if place else (),
+            "title": matters.title(burst),
+            "topic": matters.topic(burst) or record.topic,
+            "components": (Component(name=component),) if component else record.components,
+            "regions": (place,) if place else record.regions,
             "updates": (*record.updates, told),
         }
     )
-
-
-def title(burst: Burst) -> str:
-    """What the reports are about, in the words of labels and tracks."""
-    topic, component = most(burst, "topic"), most(burst, "component")
-    place = most(burst, "place")
-    what = f"{topic.replace('_', ' ')} trouble" if topic and topic not in VAGUE else "trouble"
-    around = f" around {burst.track}" if burst.track else ""
-    where = ", ".join(name for name in (component, place) if name)
-    return f"Reports of {what}{around}" + (f": {where}" if where else "")
-
-
-def most(burst: Burst, head: str) -> str | None:
-    """The name on which most reports that name any agree, a quarter of all at least."""
-    named: Counter[str] = Counter(
-        {name: count for (of, name), count in burst.names.items() if of == head}
-    )
-    if not named:
-        return None
-    name, count = max(named.items(), key=lambda pair: (pair[1], pair[0]))
-    if count < LEAST_NAMED or 2 * count <= named.total() or 4 * count < burst.witnesses:
-        return None
-    return name
 
 
 def ended_at(incident: Incident) -> datetime | None:
@@ -323,6 +374,27 @@ def shifted(at: datetime, by: timedelta) -> datetime:
         return at + by
     except OverflowError:
         return LAST if by > timedelta() else FIRST
+
+
+def _is_of(burst: Burst, proposal: Incident) -> bool:
+    return matters.of_burst(burst).is_one_with(matters.of_proposal(proposal))
+
+
+def _are_one(held: Incident, proposal: Incident, live: Sequence[Burst]) -> bool:
+    """Whether two proposals became one matter: of one topic, and in one place or everywhere."""
+    one, other = matters.of_proposal(held), matters.of_proposal(proposal)
+    if not one.topic or one.topic != other.topic:
+        return False
+    found = [matters.of_burst(burst) for burst in live]
+    return one.agrees(other) or any(m.topic == one.topic and not m.region for m in found)
+
+
+def _track(burst: Burst) -> str:
+    return burst.track
+
+
+def _by_track(burst: Burst) -> tuple[str, int, str]:
+    return burst.track, burst.at_ms, "".join(burst.key)
 
 
 def _tracks_of(track: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from pipeline import topics
@@ -17,6 +18,7 @@ from pipeline.decoding import load, read
 from pipeline.errors import Fenced, SetAside, TryLater
 from pipeline.incidents import Book
 from pipeline.late import LateLinks
+from pipeline.matters import Regions
 from pipeline.model import Cursor, Decision, Feedback, Incident, from_ms, to_ms
 from pipeline.ports import Broker, Clock, Record, Warehouse
 from pipeline.proposals import Proposals, ended_at
@@ -76,6 +78,7 @@ class Watch:
         self._tracked = bool(tracks)
         self._ours = {name.lstrip("@").casefold() for track in tracks for name in track.own}
         self._proposals = Proposals(book, tracks)
+        self._regions = Regions(tracks)
         self._settling = Settling(broker, timedelta(seconds=settle)) if self._live else None
         self._late = LateLinks(warehouse, linker, book, self._settling)
         self._bursts: Bursts | None = None
@@ -212,8 +215,10 @@ class Watch:
         if not feedback.is_report or mention.witness is None or self._is_ours(feedback):
             return
         names = tuple((h, name) for h in NAMED if (name := feedback.name(h)) is not None)
+        place = feedback.name("place")
         for track in tracks:
-            bursts.add(track, Said(at, mention.witness, names))
+            region = (("region", self._regions.region(track, place)),) if place else ()
+            bursts.add(track, Said(at, mention.witness, names + region))
 
     def _is_ours(self, feedback: Feedback) -> bool:
         author = feedback.mention.author
@@ -232,16 +237,19 @@ class Watch:
     def _judge(self, bursts: Bursts) -> int:
         """Judges the minutes that have passed; the number of proposals made or changed."""
         now = self._clock.now()
-        changed: list[Incident] = []
-        for burst in bursts.tick(to_ms(now)):
-            is_fresh = not self._live or from_ms(burst.at_ms) >= now - STALE
-            changed += self._proposals.judge(burst, may_open=is_fresh)
+        changed: list[Incident | Decision] = []
+        for at_ms, found in groupby(bursts.tick(to_ms(now)), key=lambda burst: burst.at_ms):
+            is_fresh = not self._live or from_ms(at_ms) >= now - STALE
+            changed += self._proposals.judge(list(found), may_open=is_fresh)
         changed += self._proposals.take_over(now)
         if self._live:
             changed += self._proposals.forget(now)
-        self._outbox += [(topics.INCIDENTS, word.key, word.to_json()) for word in changed]
-        # A new one has neither grown nor ended.
-        self.totals["proposals"] += sum(len(r.history) == len(r.updates) == 1 for r in changed)
+        for word in changed:
+            topic = topics.DECISIONS if isinstance(word, Decision) else topics.INCIDENTS
+            self._outbox.append((topic, word.key, word.to_json()))
+            # A new one has neither grown nor ended.
+            is_new = isinstance(word, Incident) and len(word.history) == len(word.updates) == 1
+            self.totals["proposals"] += is_new
         return len(changed)
 
     def _score(self) -> int:

@@ -255,7 +255,7 @@ CREATE VIEW incident_count AS FROM incident_count_of('link_now', 'mention_now');
 CREATE VIEW incident_lead AS
 SELECT o.incident_id, epoch(o.opened_at) - epoch(min(p.opened_at)) AS lead_seconds
 FROM incident_now p JOIN dim_incident o ON o.incident_id = p.official_id
-WHERE p.is_proposed
+WHERE p.is_proposed AND NOT o.is_proposed
 GROUP BY o.incident_id, o.opened_at;
 
 -- name: incidents

@@ -131,7 +131,7 @@ CREATE VIEW incident_lead AS
 SELECT o.incident_id,
     CAST(extract(epoch FROM o.opened_at - min(p.opened_at)) AS double precision) AS lead_seconds
 FROM incident_now p JOIN dim_incident o ON o.incident_id = p.official_id
-WHERE p.is_proposed
+WHERE p.is_proposed AND NOT o.is_proposed
 GROUP BY o.incident_id, o.opened_at;
 
 -- name: incidents
