@@ -94,8 +94,7 @@ class Topic:
     retention_hours: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One record as it was read. A value of None is a tombstone: the key is gone."""
 
     topic: str

@@ -4,6 +4,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from kafka import ConsumerRebalanceListener
@@ -11,7 +12,8 @@ from kafka import errors as kafka_errors
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.brokers.kafka_link import STALLED_AFTER, KafkaLink, within
-from pipeline.brokers.kafka_shelf import STEP, Shelf, as_record
+from pipeline.brokers.kafka_records import unpack_quickly
+from pipeline.brokers.kafka_shelf import STEP, Shelf
 from pipeline.errors import Fenced
 from pipeline.model import to_ms
 from pipeline.ports import Record
@@ -133,14 +135,14 @@ class KafkaConsumer:
                     break
         except (kafka_errors.KafkaError, OSError) as error:
             raise self._link.meaning(error, f"read as {self._group}") from error
-        records = self._shelf.take(max_records)
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            self._first.setdefault(partition, record.offset)
-            self._next[partition] = OffsetAndMetadata(record.offset + 1, "", -1)
-        if not records:
+        taken = self._shelf.take(max_records)
+        for part in taken:
+            partition = TopicPartition(part[0].topic, part[0].partition)
+            self._first.setdefault(partition, part[0].offset)
+            self._next[partition] = OffsetAndMetadata(part[-1].offset + 1, "", -1)
+        if not taken:
             self._look_around()
-        return [as_record(record) for record in records]
+        return list(chain.from_iterable(taken))
 
     def commit(self) -> None:
         """Commits what was handed out; a watchdog bounds it. Raises Fenced, TryLater, GiveUp."""
@@ -208,6 +210,7 @@ class KafkaConsumer:
         for topic in self._topics:
             # Known before the first join: who leads the group deals out only what it knows.
             client.partitions_for_topic(topic)
+        unpack_quickly(client)
         client.subscribe(self._topics, listener=self._lost)
 
     def _take_in(self, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
@@ -270,12 +273,12 @@ class KafkaReader:
                     break
         except (kafka_errors.KafkaError, OSError) as error:
             raise self._failed(error) from error
-        records = [as_record(record) for record in self._shelf.take(max_records)]
-        for record in records:
-            partition = TopicPartition(record.topic, record.partition)
-            if record.offset + 1 >= self._ahead.get(partition, record.offset + 2):
+        taken = self._shelf.take(max_records)
+        for part in taken:
+            partition, last = TopicPartition(part[0].topic, part[0].partition), part[-1].offset
+            if last + 1 >= self._ahead.get(partition, last + 2):
                 del self._ahead[partition]
-        return records
+        return list(chain.from_iterable(taken))
 
     def caught_up(self) -> bool:
         """True once everything that stood there at the start has been polled."""
@@ -304,6 +307,7 @@ class KafkaReader:
         if self._client is None:
             self._must_exist(self._topics)
             client = self._link.consumer(None)
+            unpack_quickly(client)
             try:
                 within(
                     2 * self._link.settings.patience + STALLED_AFTER, lambda: self._begin(client)

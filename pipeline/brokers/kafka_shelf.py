@@ -2,7 +2,6 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from kafka.structs import TopicPartition
 
@@ -24,7 +23,7 @@ class Shelf:
     """
 
     def __init__(self) -> None:
-        self._queues: dict[TopicPartition, deque[Any]] = {}
+        self._queues: dict[TopicPartition, deque[Record]] = {}
         self._count = 0
         self._bytes = 0
 
@@ -36,16 +35,19 @@ class Shelf:
         """Records that wait."""
         return self._count
 
-    def put(self, found: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    def put(self, found: Mapping[TopicPartition, Sequence[Record]]) -> None:
         """Takes what the library gave."""
         for partition, records in found.items():
             self._queues.setdefault(partition, deque()).extend(records)
             self._count += len(records)
             self._bytes += sum(_size(record) for record in records)
 
-    def take(self, count: int) -> list[Any]:
-        """Up to ``count`` records, in order within each partition, of all of them in turns."""
-        taken: list[Any] = []
+    def take(self, count: int) -> list[list[Record]]:
+        """Up to ``count`` records, in order within each partition, of all of them in turns.
+
+        Each list holds records of one partition, at least one.
+        """
+        taken: list[list[Record]] = []
         room = POLL_BYTES
         while self._queues and count > 0 and room > 0:
             share = max(1, count // len(self._queues))
@@ -55,7 +57,8 @@ class Shelf:
                 if queue:
                     self._queues[partition] = queue  # at the end: others come first next time
                 size = sum(map(_size, part))
-                taken += part
+                if part:
+                    taken.append(part)
                 count -= len(part)
                 room -= size
                 self._count -= len(part)
@@ -83,17 +86,5 @@ class Shelf:
         self._count = self._bytes = 0
 
 
-def _size(record: Any) -> int:
+def _size(record: Record) -> int:
     return len(record.value or b"")
-
-
-def as_record(found: Any) -> Record:
-    """The library's record as ours. Foreign ones may have no key, or one that is no text."""
-    return Record(
-        topic=found.topic,
-        partition=found.partition,
-        offset=found.offset,
-        key="" if found.key is None else bytes(found.key).decode(errors="replace"),
-        value=None if found.value is None else bytes(found.value),
-        at=found.timestamp,
-    )
