@@ -108,7 +108,16 @@ def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     # A server remembers by itself; what is in memory is rebuilt from the topic.
     restore = enrich.restore if isinstance(kept, MemoryRepeatIndex) else None
     return {
-        "worker": Worker(shared, enrich, book, clock, batch=wiring.WORKER_BATCH, restore=restore)
+        "worker": Worker(
+            shared,
+            enrich,
+            book,
+            clock,
+            # Committed together; while a part goes through the steps, the ones before it fly.
+            batch=4 * wiring.WORKER_BATCH,
+            at_once=wiring.WORKER_BATCH,
+            restore=restore,
+        )
     }
 
 

@@ -41,11 +41,13 @@ class Book(Protocol):
 class Worker:
     """Polls mentions, enriches them, produces feedback and commits (a role, see ``roles``).
 
-    ``enrich`` gives feedback one for one, in order, equal for any batch size; what makes it raise
-    is found by halving the batch and set aside. ``restore`` gets the feedback of the last 72 h
-    before the first turn, oldest first, in batches. Every step may happen again after a crash: a
-    mention enriched twice claims its own keys again and gets the same answer. ``totals`` counts
-    mentions, repeats, linked and dead since the start.
+    A turn polls up to ``batch`` records and commits them together; ``at_once`` of them pass the
+    steps, and fly to the broker while the next ones do. ``enrich`` gives feedback one for one, in
+    order, equal for any number of mentions; what makes it raise is found by halving and set aside.
+    ``restore`` gets the feedback of the last 72 h before the first turn, oldest first, in batches.
+    Every step may happen again after a crash: a mention enriched twice claims its own keys again
+    and gets the same answer. ``totals`` counts mentions, repeats, linked, removals and dead since
+    the start.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class Worker:
         clock: Clock,
         *,
         batch: int = 1_000,
+        at_once: int = 500,
         restore: Callable[[Sequence[Feedback]], None] | None = None,
     ) -> None:
         self._broker = broker
@@ -63,6 +66,7 @@ class Worker:
         self._book = book
         self._clock = clock
         self._batch = batch
+        self._at_once = at_once
         self._restore = restore
         self._consumer = broker.consumer("worker", [topics.MENTIONS])
         self._incidents = broker.reader([topics.INCIDENTS, topics.DECISIONS])
@@ -128,11 +132,12 @@ class Worker:
         """Enriches, produces in the records' order, and commits when all of it is durable."""
         began = time.perf_counter()
         counts: Counter[str] = Counter()
-        erased = []
-        for record, outcome in zip(records, self._outcomes(records), strict=True):
-            counts.update(self._produce(record, outcome))
-            if isinstance(outcome, Removal) and outcome.kind == "erased":
-                erased.append(record.key)
+        erased: list[str] = []
+        for first in range(0, len(records), self._at_once):
+            some = records[first : first + self._at_once]
+            outcomes = list(map(self._produce, some, self._outcomes(some)))
+            counts += _counted(outcomes)
+            erased += [r.key for r, what in zip(some, outcomes, strict=True) if _erases(what)]
         self._producer.flush()
         if erased:
             # Only now: with the removal on its way, nothing but the text is lost with the record.
@@ -156,10 +161,10 @@ class Worker:
         results = iter(enriched(self._enrich, [p for p in posts if isinstance(p, Mention)]))
         return [next(results) if isinstance(post, Mention) else post for post in posts]
 
-    def _produce(self, record: Record, outcome: "Outcome") -> dict[str, int]:
-        """Sends what became of one record; returns what it counts as."""
+    def _produce(self, record: Record, outcome: "Outcome") -> "Outcome":
+        """Sends what became of one record; returns what that was in the end."""
         if outcome is None:
-            return {}
+            return None
         if not isinstance(outcome, SetAside):
             try:
                 self._producer.send(topics.FEEDBACK, outcome.key, outcome.to_json())
@@ -170,18 +175,29 @@ class Worker:
         if isinstance(outcome, SetAside):
             dead = deadletters.of_record(STAGE, str(outcome), record, self._clock.now())
             self._producer.send(topics.DEADLETTER, dead.key, dead.to_json())
-            return {"dead": 1}
-        if isinstance(outcome, Removal):
-            return {"removals": 1}
-        return {
-            "mentions": 1,
-            "repeats": int(outcome.repeat.kind != "original"),
-            "linked": int(any(link.state == "linked" for link in outcome.links)),
-        }
+        return outcome
 
 
 #: What became of a record: None for a tombstone.
 Outcome = Feedback | Removal | SetAside | None
+
+
+def _counted(outcomes: Sequence[Outcome]) -> Counter[str]:
+    """How many of each kind there are; what is 0 is left out."""
+    feedback = [outcome for outcome in outcomes if isinstance(outcome, Feedback)]
+    linked = [word for word in feedback if any(link.state == "linked" for link in word.links)]
+    return +Counter(
+        mentions=len(feedback),
+        repeats=sum(word.repeat.kind != "original" for word in feedback),
+        linked=len(linked),
+        dead=sum(isinstance(outcome, SetAside) for outcome in outcomes),
+        removals=sum(isinstance(outcome, Removal) for outcome in outcomes),
+    )
+
+
+def _erases(outcome: Outcome) -> bool:
+    """Whether the text must go from the topic."""
+    return isinstance(outcome, Removal) and outcome.kind == "erased"
 
 
 def enriched(enrich: Enrich, mentions: Sequence[Mention]) -> list[Feedback | SetAside]:

@@ -59,6 +59,28 @@ def test_each_mention_becomes_feedback_in_order(broker: LocalBroker, clock: Manu
     assert broker.lag("worker") == {topics.MENTIONS: 0}
 
 
+def test_a_turn_goes_through_the_steps_in_parts_and_is_committed_once(
+    broker: LocalBroker, clock: ManualClock
+) -> None:
+    """What is done flies while the next part is worked on; all of it counts together."""
+    said = [f"post {n}" for n in range(8)]
+    send(broker, topics.MENTIONS, *[mention(n, text) for n, text in enumerate(said)])
+    parts: list[int] = []
+
+    def steps(mentions: Sequence[Mention]) -> list[Feedback]:
+        parts.append(len(mentions))
+        return enrich(mentions)
+
+    role = Worker(broker, steps, Book(), clock, batch=7, at_once=3)
+    assert role.turn(0) == 7
+    assert parts == [3, 3, 1]
+    assert broker.lag("worker") == {topics.MENTIONS: 1}
+    assert role.totals["mentions"] == 7
+
+    assert role.turn(0) == 1
+    assert texts(broker) == said
+
+
 def test_an_idle_turn_does_nothing(broker: LocalBroker, clock: ManualClock) -> None:
     """No mentions, no records."""
     assert worker(broker, clock).turn(0) == 0
