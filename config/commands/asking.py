@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from config import settings
 from pipeline.errors import Misuse
 from pipeline.ports import Table
+
+if TYPE_CHECKING:
+    from pipeline.ports import Broker
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -66,18 +69,17 @@ def run_query(options: argparse.Namespace) -> int:
 
 
 def run_deadletter(options: argparse.Namespace) -> int:
-    """Lists or replays the dead letters of the local broker."""
+    """Lists or replays the dead letters of Kafka, or of the local broker."""
     from dataclasses import astuple
 
     from pipeline import deadletters
-    from pipeline.brokers.local import LocalBroker
 
     known = settings.load(options.config)
-    path = known.broker_for(options.warehouse or known.warehouse.path)
-    if not path.exists():
+    opened = _broker(known, options.warehouse)
+    if opened is None:
         show(Table(LETTER), options.format)
         return 0
-    with closing(LocalBroker(path)) as broker:
+    with closing(opened) as broker:
         if options.what == "replay":
             known_ids = [letter.id for letter in deadletters.listing(broker)]
             if strange := set(options.ids) - set(known_ids):
@@ -89,6 +91,18 @@ def run_deadletter(options: argparse.Namespace) -> int:
         letters = deadletters.listing(broker)
     show(Table(LETTER, [astuple(letter) for letter in letters]), options.format)
     return 0
+
+
+def _broker(known: settings.Settings, warehouse: Path | None) -> "Broker | None":
+    """The broker of the settings; the local one of ``warehouse`` if given; None before there is."""
+    if known.kafka is not None and warehouse is None:
+        from pipeline.brokers.kafka import KafkaBroker
+
+        return KafkaBroker(known.kafka)
+    from pipeline.brokers.local import LocalBroker
+
+    path = known.broker_for(warehouse or known.warehouse.path)
+    return LocalBroker(path) if path.exists() else None
 
 
 def _preparer(known: settings.Settings) -> Callable[[bytes], bytes]:

@@ -35,6 +35,10 @@ def _finding(what: str, mend: str) -> dict[str, str]:
     return {"what": what, "mend": mend}
 
 
+def _many(count: int) -> str:
+    return "1 record" if count == 1 else f"{count:,} records"
+
+
 def _of_process(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     if told["state"] == "not running":
         yield _finding("nothing runs here", "start it with `groundswell up`")
@@ -81,16 +85,16 @@ def _of_lag(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
         role = ROLE_OF[group]
         if told["state"] == "not running" and waiting:
             yield _finding(
-                f"{waiting:,} records wait for {group}", "start it; it goes on by itself"
+                f"waiting for {group}: {_many(waiting)}", "start it; it goes on by itself"
             )
         elif group in told.get("still", ()):
             yield _finding(
-                f"{group} stands still with {waiting:,} records waiting",
+                f"{group} stands still with {_many(waiting)} waiting",
                 f"look whether `groundswell {role}` runs, and at its log",
             )
         elif waiting > FAR_BEHIND:
             yield _finding(
-                f"{group} is {waiting:,} records behind",
+                f"{group} is {_many(waiting)} behind",
                 f"wait if it shrinks; otherwise start another `groundswell {role}`"
                 if group != "watch"
                 else "wait if it shrinks; otherwise look at its log",
@@ -112,6 +116,6 @@ def _of_dead(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     newest = told["deadletters"].get("newest_at")
     if newest is not None and told["at"] - newest < FRESH:
         yield _finding(
-            f"{told['deadletters']['count']:,} records could not be read",
+            f"{_many(told['deadletters']['count'])} could not be read",
             "`groundswell deadletter list` gives the reasons; `deadletter replay` once mended",
         )

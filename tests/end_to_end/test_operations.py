@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -120,7 +119,7 @@ def test_up_is_seen_from_outside(tmp_path: Path) -> None:
         code, screen = status(cwd=tmp_path)
         assert code == 1
         assert "cannot reach 127.0.0.1:9" in screen
-        assert "1 records could not be read" in screen
+        assert "1 record could not be read" in screen
         assert not any(c < " " and c != "\n" for c in screen)
         code, text = status("--json", cwd=tmp_path)
         assert (code, json.loads(text)["state"]) == (1, "running")
@@ -203,23 +202,38 @@ def test_every_role_of_a_cluster_is_seen(tmp_path: Path) -> None:
         more = [post(f"later-{n}", "acme is still down") for n in range(5)]
         with (tmp_path / "posts.jsonl").open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(record) + "\n" for record in more)
+            file.write("nonsense\n")
         cluster.processes["collect-1"].stop()
         cluster.processes["collect-1"].start()
         until(lambda: seen(cluster)[0] == 1, "nobody misses the workers", 90)
-        assert any("worker stands still with 5 records" in what for what in seen(cluster)[1])
+        found = seen(cluster)[1]
+        # A file that changed is read from its beginning.
+        assert any("worker stands still with 305 records" in what for what in found), found
+        assert any("1 record could not be read" in what for what in found), found
+        (letter,) = json.loads(asked_of(cluster, "deadletter", "list", "--format", "json"))
+        assert letter["stage"] == "intake"
 
 
 def seen(cluster: Cluster) -> tuple[int, list[str]]:
     """Exit code and findings of `groundswell status` with the settings of a role."""
-    process = cluster.processes["collect-1"]
-    command = [sys.executable, "-m", "config.cli", "status", "--json", "collect-1.toml"]
+    told = json.loads(asked_of(cluster, "status", "--json"))
+    found = [each["what"] for each in told["findings"]]
+    return (1 if found else 0), found
+
+
+def asked_of(cluster: Cluster, *command: str) -> bytes:
+    """The output of a command with the settings of a collector; only `status` may find fault."""
     done = subprocess.run(
-        command,
+        [*PROGRAM, "--config", "collect-1.toml", *command],
         cwd=cluster.folder,
-        env=process.environment,
+        env=cluster.processes["collect-1"].environment,
         capture_output=True,
         timeout=120,
         check=False,
     )
     assert b"Traceback" not in done.stderr, done.stderr.decode()
-    return done.returncode, [each["what"] for each in json.loads(done.stdout)["findings"]]
+    if command[0] == "status":
+        assert done.returncode == bool(json.loads(done.stdout)["findings"])
+    else:
+        assert done.returncode == 0, done.stderr.decode()
+    return done.stdout

@@ -143,7 +143,7 @@ DEAD = {"count": 2, "newest_at": NOW - timedelta(hours=1), "reasons": []}
         ),
         (
             {"state": "not running", "groups": {"worker": {"mentions": 5}}},
-            ["nothing runs here", "5 records wait for worker"],
+            ["nothing runs here", "waiting for worker: 5 records"],
         ),
         ({"ages": {"received_p50": 61.0}}, ["posts take 61 s from receiving to the warehouse"]),
         (
