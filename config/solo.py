@@ -99,7 +99,7 @@ def serve(known: Settings) -> None:
         desk = _patiently(lambda: scale.Desk(known, clock), crew.stop)
         if desk is not None:
             meters.watch_broker(desk.broker)
-            meters.watch_warehouse(desk.warehouse)
+            meters.watch_standing(desk.warehouse)
             desks.append(desk)
 
     crew.start("load", load)

@@ -185,7 +185,7 @@ class Up:
         )
         self._meters.stored, self._meters.steps = stored, parts.enrich.seconds
         self._meters.watch_broker(broker)
-        self._meters.watch_warehouse(warehouse)
+        self._meters.watch_standing(warehouse)
         self._feeds = wiring.feeds(known, self._sources(), broker, clock)
         self._broker, self._warehouse = broker, warehouse
         self._passed.bind(broker, lambda: warehouse)

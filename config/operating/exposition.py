@@ -14,7 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from config.operating.definitions import metrics
-from config.operating.meters import Meters, Standing
+from config.operating.meters import Meters
 from config.operating.spread import Spread
 from pipeline.intake import Intake
 
@@ -80,6 +80,7 @@ def samples(meters: Meters) -> Iterator[Sample]:
     yield from _of_worker(meters)
     yield from _of_store(meters)
     yield from _of_dependencies(meters)
+    yield from _of_warehouse(meters)
 
 
 def _of_source(name: str, intake: Intake, meters: Meters) -> Iterator[Sample]:
@@ -170,12 +171,15 @@ def _of_dependencies(meters: Meters) -> Iterator[Sample]:
             for group, topics in answer.value.items():
                 for topic, records in topics.items():
                     yield Sample("groundswell_consumer_lag_records", records, (group, topic))
-        if name == "warehouse" and answer.value is not None:
-            yield from _of_warehouse(answer.value, meters)
 
 
-def _of_warehouse(standing: Standing, meters: Meters) -> Iterator[Sample]:
-    row = standing.row
+def _of_warehouse(meters: Meters) -> Iterator[Sample]:
+    row = meters.standing.answer().value if meters.standing is not None else None
+    links = meters.links.answer().value if meters.links is not None else None
+    for state, count in _now(links or {}):
+        yield Sample("groundswell_links", count, (state,))
+    if row is None:
+        return
     yield Sample("groundswell_warehouse_mentions", row["mentions"])
     yield Sample("groundswell_warehouse_bytes", row["bytes"])
     if row["written_at"] is not None:
@@ -183,8 +187,6 @@ def _of_warehouse(standing: Standing, meters: Meters) -> Iterator[Sample]:
         yield Sample("groundswell_warehouse_newest_age_seconds", max(0.0, age))
     yield Sample("groundswell_incidents_open", row["incidents_open"], ("official",))
     yield Sample("groundswell_incidents_open", row["proposals_open"], ("proposed",))
-    for state, links in standing.links.items():
-        yield Sample("groundswell_links", links, (state,))
 
 
 def _now(counts: Any) -> list[tuple[str, float]]:

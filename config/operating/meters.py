@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from config.operating.asked import Answer, Asked
 from config.operating.measured import MeasuredWarehouse
@@ -11,7 +11,9 @@ from pipeline.intake import Intake
 from pipeline.ports import Broker, Clock, Row, Warehouse
 
 #: Seconds between two questions to the broker and the warehouse, however often somebody asks us.
-LAG_SECONDS, STANDING_SECONDS = 5.0, 15.0
+LAG_SECONDS, STANDING_SECONDS = 5.0, 60.0
+#: Counting links reads all of them.
+LINKS_SECONDS = 600.0
 #: The groups that consume, in the order in which records travel.
 GROUPS = ("worker", "store", "watch")
 
@@ -26,11 +28,8 @@ def standing_of(warehouse: Warehouse) -> Row:
     return row
 
 
-class Standing(NamedTuple):
-    """How the warehouse stands: the row of ``standing``, and its links by state."""
-
-    row: Row
-    links: dict[str, int]
+def _links(warehouse: Warehouse) -> dict[str, int]:
+    return {row["state"]: row["links"] for row in warehouse.rows("links_by_state")}
 
 
 class Meters:
@@ -46,6 +45,8 @@ class Meters:
         self.steps: Mapping[str, float] = {}
         self.stored: MeasuredWarehouse | None = None
         self.dependencies: dict[str, Asked[Any]] = {}
+        self.standing: Asked[Row] | None = None
+        self.links: Asked[dict[str, int]] | None = None
 
     def watch_broker(self, broker: Broker, groups: tuple[str, ...] = GROUPS) -> None:
         """From now on the broker is asked for the lag of these groups."""
@@ -56,13 +57,14 @@ class Meters:
         self.dependencies["broker"] = Asked(lags, LAG_SECONDS)
 
     def watch_warehouse(self, warehouse: Warehouse) -> None:
-        """From now on the warehouse is asked how it stands."""
+        """From now on the warehouse is asked whether it answers: the least that can be asked."""
+        self.dependencies["warehouse"] = Asked(warehouse.revision, LAG_SECONDS)
 
-        def standing() -> Standing:
-            links = {row["state"]: row["links"] for row in warehouse.rows("links_by_state")}
-            return Standing(standing_of(warehouse), links)
-
-        self.dependencies["warehouse"] = Asked(standing, STANDING_SECONDS)
+    def watch_standing(self, warehouse: Warehouse) -> None:
+        """The warehouse is asked how it stands, too: for the one process that tells it."""
+        self.watch_warehouse(warehouse)
+        self.standing = Asked(lambda: standing_of(warehouse), STANDING_SECONDS)
+        self.links = Asked(lambda: _links(warehouse), LINKS_SECONDS)
 
     def watch_index(self, reach: Callable[[], bool]) -> None:
         """From now on ``reach`` is asked whether the index of repeats answers; it may raise."""
