@@ -245,11 +245,13 @@ SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = 
 -- name: standing
 -- How the warehouse stands, cheap enough for every minute: mentions, when the newest was written and
 -- received, open incidents, open proposals, and its size in bytes.
-SELECT m.*, i.*, (SELECT block_size * total_blocks FROM pragma_database_size()) AS bytes
+SELECT m.*, n.*, i.*, (SELECT block_size * total_blocks FROM pragma_database_size()) AS bytes
 FROM (
-    SELECT count(*) AS mentions, max(updated_at) AS written_at, max(seen_at) AS seen_at
-    FROM fct_mention
+    SELECT count(*) AS mentions FROM fct_mention
 ) m, (
+    SELECT max(updated_at) AS written_at, max(seen_at) AS seen_at
+    FROM (SELECT updated_at, seen_at FROM fct_mention ORDER BY arrival DESC LIMIT 1000)
+) n, (
     SELECT count(*) FILTER (status <> 'proposed') AS incidents_open,
         count(*) FILTER (status = 'proposed') AS proposals_open
     FROM incident_now

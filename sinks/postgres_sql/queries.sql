@@ -253,13 +253,18 @@ SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = 
     OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::text);
 
 -- name: standing
--- How the warehouse stands, cheap enough for every minute: mentions, when the newest was written and
--- received, open incidents, open proposals, and its size in bytes.
-SELECT m.*, i.*, pg_database_size(current_database()) AS bytes
+-- How the warehouse stands, cheap enough for every minute: mentions (beyond 100,000 as the server
+-- estimates them), when the newest was written and received, open incidents, open proposals, and its
+-- size in bytes.
+SELECT m.*, n.*, i.*, pg_database_size(current_database()) AS bytes
 FROM (
-    SELECT count(*) AS mentions, max(updated_at) AS written_at, max(seen_at) AS seen_at
-    FROM fct_mention
+    SELECT CASE WHEN reltuples < 100000 THEN (SELECT count(*) FROM fct_mention)
+        ELSE reltuples::bigint END AS mentions
+    FROM pg_class WHERE oid = 'fct_mention'::regclass
 ) m, (
+    SELECT max(updated_at) AS written_at, max(seen_at) AS seen_at
+    FROM (SELECT updated_at, seen_at FROM fct_mention ORDER BY arrival DESC LIMIT 1000) newest
+) n, (
     SELECT count(*) FILTER (WHERE status <> 'proposed') AS incidents_open,
         count(*) FILTER (WHERE status = 'proposed') AS proposals_open
     FROM incident_now
