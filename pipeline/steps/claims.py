@@ -1,0 +1,83 @@
+"""Claims: what people say about the cause that only its owner could know ("hacked", "data leaked").
+
+They are collected as rumours, with counts and first seen, and never taken as facts: no other step
+and no proposal looks at them. The phrases stand in ``claims.json`` beside this file, by claim and
+language; all of them are looked for in every post, since languages borrow from each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import orjson
+from ahocorasick_rs import AhoCorasick, MatchKind
+
+from pipeline.model import Evidence, Label
+from pipeline.steps.text import Texts, canonicals
+
+HEAD: Final = "claim"
+#: Words before a phrase in which a denial takes the claim back: "has not really been hacked".
+DENIED_WITHIN: Final = 3
+#: How much a phrase says that its claim is meant; an estimate by hand, nothing is decided by it.
+P: Final = 0.6
+
+
+class _Known(NamedTuple):
+    finder: AhoCorasick
+    phrases: Sequence[str]
+    claims: Mapping[str, Sequence[str]]  # the claims that a phrase makes
+    denials: frozenset[str]
+
+
+def names() -> tuple[str, ...]:
+    """The claims that are looked for."""
+    return tuple(_data()["claims"])
+
+
+def find(texts: Texts) -> list[dict[str, Label]]:
+    """For each text a label ``claim`` if it makes one, with a reason for each claim it makes.
+
+    The first claim is the label's name; it is never sure. The reasons' kind is the claim, their
+    value the words that make it.
+    """
+    known = _known()
+    return [_label(f" {text} ", known) for text in texts.canonical]
+
+
+def _label(text: str, known: _Known) -> dict[str, Label]:
+    hits = known.finder.find_matches_as_indexes(text, overlapping=True)
+    if not hits:
+        return {}
+    found: dict[str, str] = {}
+    for which, start, _ in hits:
+        if known.denials.isdisjoint(text[:start].split()[-DENIED_WITHIN:]):
+            phrase = known.phrases[which]
+            for claim in known.claims[phrase]:
+                found[claim] = max(found.get(claim, ""), phrase.strip(), key=len)
+    if not found:
+        return {}
+    reasons = tuple(Evidence(kind=claim, value=words, weight=P) for claim, words in found.items())
+    return {HEAD: Label(name=reasons[0].kind, p=P, sure=False, evidence=reasons)}
+
+
+@cache
+def _data() -> dict[str, dict[str, dict[str, list[str]]]]:
+    data: dict[str, dict[str, dict[str, list[str]]]] = orjson.loads(
+        Path(__file__).with_name("claims.json").read_bytes()
+    )
+    return data
+
+
+@cache
+def _known() -> _Known:
+    claims: dict[str, list[str]] = {}
+    for claim, languages in _data()["claims"].items():
+        given = [phrase for phrases in languages.values() for phrase in phrases]
+        for phrase in canonicals(given):
+            of = claims.setdefault(f" {phrase} ", [])
+            if claim not in of:
+                of.append(claim)
+    phrases = sorted(claims)
+    finder = AhoCorasick(phrases, matchkind=MatchKind.Standard, store_patterns=False)
+    return _Known(finder, phrases, claims, frozenset(canonicals(list(_data()["denials"]))))
