@@ -90,6 +90,22 @@ class Word(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
 
+    @classmethod
+    def unchecked(cls, fields: dict[str, Any]) -> Self:
+        """A word of all its fields, in their order, that were checked before; ``fields`` is kept.
+
+        Like ``model_construct`` at a third of its price: for words that are made by the thousand.
+        """
+        word = cls.__new__(cls)
+        for name, value in (
+            ("__dict__", fields),
+            ("__pydantic_fields_set__", set(fields)),
+            ("__pydantic_extra__", None),
+            ("__pydantic_private__", None),
+        ):
+            object.__setattr__(word, name, value)
+        return word
+
     def to_json(self) -> bytes:
         """One JSON document in UTF-8, no line break."""
         try:

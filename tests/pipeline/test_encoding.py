@@ -71,6 +71,17 @@ def test_feedback_is_written_as_pydantic_writes_it_and_read_back(word: Feedback)
     assert read(Feedback, written) == word
 
 
+@given(FEEDBACK)
+@settings(deadline=None)
+def test_a_word_made_unchecked_is_the_same_word(word: Feedback) -> None:
+    """It equals the checked one, is written alike, can be copied, and says what it was given."""
+    made = Feedback.unchecked({name: getattr(word, name) for name in Feedback.model_fields})
+    assert made == word
+    assert made.to_json() == word.to_json() == made.model_dump_json().encode()
+    assert made.model_copy(update={"links": ()}) == word.model_copy(update={"links": ()})
+    assert made.model_fields_set == set(Feedback.model_fields)
+
+
 def test_an_incident_with_its_history_is_written_as_pydantic_writes_it() -> None:
     """Tuples of words within words, times with and without a fraction, and what is derived."""
     start = datetime(2026, 1, 5, 12, tzinfo=UTC)
