@@ -19,15 +19,15 @@ PATIENCE = 30.0
 
 def look(known: Settings) -> dict[str, Any]:
     """The report as JSON has it: times are text. Raises GiveUp when the process refuses."""
-    if known.kafka is not None:
-        with _servers(known) as sight:
-            return _plain(report(sight))
     state, running = "not running", note.read(note.beside(known.warehouse.path))
     if running is not None:
         try:
             return note.call(running, "/api/health", patience=PATIENCE)
         except TryLater:
             state = "silent"
+    elif known.kafka is not None:
+        with _servers(known) as sight:
+            return _plain(report(sight))
     with _files(known, state) as sight:
         return _plain(report(sight))
 

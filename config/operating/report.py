@@ -7,6 +7,7 @@ Plain values, fit for JSON. A part that cannot be asked says so under ``trouble`
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -154,14 +155,18 @@ def _sources(sight: Sight, now: datetime) -> list[dict[str, Any]]:
     """Every source that is configured, running or remembered: how it is, and its gaps."""
     given = dict(sources.configured(sight.known))
     feeds = sight.meters.feeds() if sight.meters is not None else {}
-    cursors = _cursors(sight.broker)
+    remembered = _cursors(sight.broker)
+    cursors = remembered or {}
     gaps = _rows(sight.warehouse, "coverage_gaps", since=now - DAY)
     read_to = {row["source"]: row["read_to"] for row in _rows(sight.warehouse, "coverage_now")}
     lines = []
     for name in sorted({*given, *feeds, *cursors}):
         line: dict[str, Any] = {"name": name, "type": given[name].type if name in given else None}
         line |= {"cursor_at": cursors.get(name), "read_to": read_to.get(name)}
-        line |= _of_process(sight, name) if name in feeds else _from_outside(line, sight, now)
+        if name in feeds:
+            line |= _of_process(sight, name)
+        else:
+            line["state"] = _seen_from_outside(line, sight, now, remembered is not None)
         line["gaps"] = [
             {"from_at": gap["from_at"], "to_at": gap["to_at"], "cause": gap["cause"]}
             for gap in gaps
@@ -185,36 +190,41 @@ def _of_process(sight: Sight, name: str) -> dict[str, Any]:
     }
 
 
-def _from_outside(line: dict[str, Any], sight: Sight, now: datetime) -> dict[str, Any]:
+def _seen_from_outside(
+    line: dict[str, Any], sight: Sight, now: datetime, is_remembered: bool
+) -> str:
     """What the topics tell: a live source moves its cursor all the time."""
     kind, at = line["type"], line["cursor_at"]
     if kind is None:
-        return {"state": "not configured here"}
+        return "not configured here"
     if sight.state == "not running":
-        return {"state": "not running"}
+        return "not running"
     if kind == "recorded":
-        return {"state": "files"}
+        return "files"
+    if not is_remembered:
+        return "unknown"
     given = dict(sources.configured(sight.known))[line["name"]]
     patience = timedelta(seconds=max(300.0, 3 * float(given.own.get("poll_seconds", 60))))
-    return {"state": "listening" if at is not None and now - at < patience else "not read"}
+    return "listening" if at is not None and now - at < patience else "not read"
 
 
-def _cursors(broker: Broker | None) -> dict[str, datetime]:
-    """When each source's cursor last moved."""
+def _cursors(broker: Broker | None) -> dict[str, datetime] | None:
+    """When each source's cursor last moved; None when the broker cannot be asked."""
     found: dict[str, datetime] = {}
     if broker is None:
-        return found
+        return None
     try:
         reader = broker.reader([topics.CURSORS])
     except GroundswellError:
-        return found  # the part `groups` says what is wrong with the broker
+        return None  # the part `groups` says what is wrong with the broker
     try:
         for records in batches(reader, 1_000):
             for record in records:
                 if record.value is not None and not record.key.startswith("role:"):
-                    found[record.key] = read(Cursor, record.value).at
-    except (SetAside, GroundswellError):
-        return found
+                    with suppress(SetAside):  # the source itself begins anew then, and says so
+                        found[record.key] = read(Cursor, record.value).at
+    except GroundswellError:
+        return None
     finally:
         reader.close()
     return found

@@ -305,6 +305,7 @@ def test_pauses_grow_also_after_clean_closes(server: Jetstream) -> None:
     pauses = [trouble(made).after or 0 for _ in range(6)]
     assert all(later > earlier * 0.99 for earlier, later in pairwise(pauses))
     assert pauses[-1] >= 4
+    assert made.totals["connections"] == 6
 
 
 def test_a_healthy_minute_begins_the_pauses_anew(server: Jetstream) -> None:

@@ -243,15 +243,17 @@ def test_a_page_that_is_away_is_tried_again() -> None:
         made = source(gone)
     with pytest.raises(TryLater, match="acme-status: cannot reach 127"):
         Listener(made).round()
+    assert made.totals == {"failed": 1}
 
 
 def test_coverage_grows_while_the_page_is_read(page: Page) -> None:
     """One interval from the first look on, over a restart too."""
     page.show(incident("a", ("investigating", at(1))))
     clock = ManualClock(START)
-    listener = Listener(Statuspage("acme-status", clock, page.url))
+    listener = Listener(made := Statuspage("acme-status", clock, page.url))
     listener.everything()
     [first] = listener.everything()
+    assert made.totals == {"answered": 2}
     assert first == Coverage(
         source="acme-status", from_at=START, to_at=START + timedelta(minutes=1)
     )
