@@ -1,10 +1,15 @@
 """How fast posts go from topic to topic on real Kafka. Run: ``python -m bench.kafka``.
 
-The worker with all its steps beside a bare loop of kafka-python that only copies records (same
-client settings, same flush and commit for each batch), in one process and in two, one after the
-other against the same broker on this machine. Posts are CrisisLex T6 texts, said as if they came
-steadily in one hour in which five incidents are open. GROUNDSWELL_TEST_KAFKA=host:port uses a
-broker that is there (it must be empty), otherwise one is started.
+bare    a loop of kafka-python that only copies records: same client settings, the library's own
+        ``send``, a flush and a commit for each batch
+carry   the worker without steps, which decodes and encodes: what it costs to carry posts through
+worker  the worker with all its steps
+
+In one process and in two, one after the other against the same broker on this machine. Posts are
+CrisisLex T6 texts, said as if they came steadily in one hour in which five incidents are open.
+Where others use the machine only ``cpu µs`` can be compared: a process that has a core to itself
+makes a post in that time. GROUNDSWELL_TEST_KAFKA=host:port uses a broker that is there (it must be
+empty), otherwise one is started.
 """
 
 import argparse
@@ -21,7 +26,7 @@ import orjson
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
 from bench.repeats import load
-from config import wiring
+from config import memory, wiring
 from config.settings import Settings
 from pipeline import topics
 from pipeline.brokers.kafka import KafkaBroker, KafkaSettings
@@ -29,14 +34,15 @@ from pipeline.brokers.kafka_link import KafkaLink
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
 from pipeline.incidents import Book
-from pipeline.model import Incident, Mention
+from pipeline.model import Feedback, Incident, Mention, Repeat
 from pipeline.ports import Topic
-from pipeline.worker import Worker
+from pipeline.worker import Enrich, Worker
 from tests.servers.kafka import KafkaServer
 
 POSTS = "CrisisLex T6"
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
-BATCH = 1_000
+#: Records between two commits, and of these together through the steps, as ``work`` has it.
+BATCH, AT_ONCE = 4 * wiring.WORKER_BATCH, wiring.WORKER_BATCH
 COPY = Topic("copy", partitions=12, compacted=True, retention_hours=24)
 #: Seconds without a record after which a child has seen the end.
 OVER = 5.0
@@ -95,9 +101,24 @@ def work(address: str) -> Loop:
     """The worker with all steps."""
     known = Settings()
     book = Book()
-    enrich = wiring.enricher(known, book, wiring.labeller(known))
+    return _loop(address, wiring.enricher(known, book, wiring.labeller(known)), book)
+
+
+def carry(address: str) -> Loop:
+    """The worker without steps: what it costs to carry posts through."""
+
+    def enrich(mentions: Sequence[Mention]) -> list[Feedback]:
+        return [
+            Feedback(mention=mention, repeat=Repeat(group=mention.id), labels={}, model="none")
+            for mention in mentions
+        ]
+
+    return _loop(address, enrich, Book())
+
+
+def _loop(address: str, enrich: Enrich, book: Book) -> Loop:
     broker = KafkaBroker(KafkaSettings(servers=address))
-    worker = Worker(broker, enrich, book, SystemClock(), batch=BATCH)
+    worker = Worker(broker, enrich, book, SystemClock(), batch=BATCH, at_once=AT_ONCE)
 
     def turn() -> int:
         try:
@@ -130,11 +151,12 @@ def copy(address: str) -> Loop:
     return Loop(turn, consumer.close)
 
 
-LOOPS = {"worker": work, "bare": copy}
+LOOPS = {"bare": copy, "carry": carry, "worker": work}
 
 
 def child(loop: str, address: str) -> None:
     """Runs one loop: joins and warms up, waits for the word, then until all is done."""
+    memory.calm()  # as every command does
     turn, close = LOOPS[loop](address)
     print("made", flush=True)
     sys.stdin.readline()
@@ -162,9 +184,12 @@ def measured(
     loop: str, address: str, processes: int, fill_in: Callable[[], int]
 ) -> tuple[int, float, float]:
     """Posts handled, posts a second over all processes, and CPU seconds of them."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "bench.kafka", "--child", loop, "--address", address]
     children = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True, env=environment
+        )
         for _ in range(processes)
     ]
     fill_in()  # to warm up with, also where the loop before left nothing
@@ -205,18 +230,23 @@ def main() -> None:
         broker = KafkaBroker(KafkaSettings(servers=address))
         broker.ensure([*topics.TOPICS, COPY])
         rates: dict[tuple[str, int], float] = {}
-        print("loop    processes   posts/s   CPU s   handled")
+        spent: dict[tuple[str, int], float] = {}
+        print("loop    processes   posts/s  cpu µs   handled")
         for processes in (1, 2):
             for loop in LOOPS:
                 done, rate, cpu = measured(
                     loop, address, processes, lambda: fill(broker, args.posts)
                 )
                 rates[loop, processes] = rate
-                print(f"{loop:8}{processes:9}{rate:10,.0f}{cpu:8.1f}{done:10,}", flush=True)
+                us = spent[loop, processes] = cpu / done * 1e6
+                print(f"{loop:8}{processes:9}{rate:10,.0f}{us:8.1f}{done:10,}", flush=True)
         broker.close()
         share = rates["worker", 1] / rates["bare", 1]
         times = rates["worker", 2] / rates["worker", 1]
-        print(f"worker / bare, one process: {share:.0%}; two workers / one: {times:.2f}")
+        lighter = spent["bare", 1] / spent["worker", 1]
+        print(f"worker / bare, one process: {share:.0%} of its posts/s, {lighter:.0%} by CPU")
+        cores = 2 * spent["worker", 1] / spent["worker", 2]
+        print(f"two workers / one: {times:.2f} of its posts/s, {cores:.2f} by CPU")
 
 
 if __name__ == "__main__":
