@@ -6,7 +6,7 @@ never on the order: records count by version, decisions by (at, id).
 
 from typing import NamedTuple
 
-from pipeline.model import Decision, Incident, to_ms
+from pipeline.model import Decision, Incident, Profile, to_ms
 
 #: The verbs that settle what becomes of an incident; the others are about single mentions.
 SETTLING: frozenset[str] = frozenset({"accept", "dismiss", "merge"})
@@ -35,12 +35,23 @@ class Book:
         self._newest: dict[str, Incident] = {}
         self._records: dict[str, dict[int, Incident]] = {}
         self._decided: dict[str, Decision] = {}
+        self._profiles: dict[str, Profile] = {}
         self._version = 0
+        self._stamp = 0
 
     @property
     def version(self) -> int:
         """Grows with every change, so that what was derived from the book can be kept."""
         return self._version
+
+    @property
+    def stamp(self) -> int:
+        """How much is known.
+
+        Of two books, one of which knows all that the other does and more, it has the higher stamp,
+        in whatever process and order they came to know it.
+        """
+        return self._stamp
 
     def put(self, incident: Incident) -> bool:
         """Takes a record; True if it changed the book.
@@ -52,6 +63,7 @@ class Book:
         held = self._newest.get(incident.id)
         if held is None or _rank(held) < _rank(incident):
             self._newest[incident.id] = incident
+            self._stamp += incident.version - (0 if held is None else held.version)
             changed = True
         if self.as_of:
             records = self._records.setdefault(incident.id, {})
@@ -74,8 +86,26 @@ class Book:
         if held is not None and (held.at, held.id) >= (decision.at, decision.id):
             return False
         self._decided[decision.subject] = decision
+        self._stamp += to_ms(decision.at) - (0 if held is None else to_ms(held.at))
         self._version += 1
         return True
+
+    def learn(self, profile: Profile) -> bool:
+        """Takes what people taught about an incident; the highest version counts.
+
+        True if it changed the book. The incident may come later.
+        """
+        held = self._profiles.get(profile.incident)
+        if held is not None and held.version >= profile.version:
+            return False
+        self._profiles[profile.incident] = profile
+        self._stamp += profile.version - (0 if held is None else held.version)
+        self._version += 1
+        return True
+
+    def profile(self, incident_id: str) -> Profile | None:
+        """What people taught about an incident, None if nothing."""
+        return self._profiles.get(incident_id)
 
     def get(self, incident_id: str) -> Incident | None:
         """The newest record of an incident, None if there is none. A merge is not followed."""

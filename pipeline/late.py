@@ -1,9 +1,10 @@
 """Late links: an incident that opens or changes is compared with what was said before.
 
 The worker compares a mention with the incidents known at that moment. Whenever incidents' records
-change, the mentions in their windows are read back from the warehouse and scored by the same
-linker, so that every order of arrival ends in the same links. People's links are never touched:
-these are automatic rows, and views put a person's word first.
+change, or people teach something about them, the mentions in their windows are read back from the
+warehouse and scored by the same linker against all incidents, since these compete for them. So
+every order of arrival ends in the same links. People's links are never touched: these are automatic
+rows, and views put a person's word first.
 
 A question to the warehouse costs as much as some hundred mentions, and reading a mention as much as
 scoring it against many incidents. So incidents whose windows overlap are read for and scored
@@ -11,14 +12,14 @@ together, and of an incident that only opened or closed again only what that tou
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from pipeline.errors import TryLater
-from pipeline.incidents import EVER, Book, Standing
+from pipeline.incidents import Book
 from pipeline.model import (
     HEADS,
     WHAT_AND_WHERE,
@@ -59,23 +60,16 @@ class Span(NamedTuple):
     to_at: datetime
     whole: bool
 
-    def covers(self, at: datetime, version: int) -> bool:
-        """Whether a link made for a record of that version is for this scoring to judge."""
-        older = self.whole and version < self.incident.version
-        return older or self.from_at <= at <= self.to_at
-
 
 class Group(NamedTuple):
     """Records that are scored together, by incident."""
 
     spans: dict[str, Span]
-    standing: tuple[Standing, ...]
 
     @classmethod
     def of(cls, spans: Iterable[Span]) -> "Group":
-        """These spans, with what the linker is asked."""
-        known = {span.incident.id: span for span in spans}
-        return cls(known, tuple(_standing(span) for span in known.values()))
+        """These spans."""
+        return cls({span.incident.id: span for span in spans})
 
     def tracks(self) -> list[str]:
         """The tracks that any of them names; none when one may be about any."""
@@ -119,6 +113,7 @@ class LateLinks:
         self._page = page
         self._asked: dict[str, None] = {}  # in the order they were asked for
         self._scored: dict[str, Scored] = {}
+        self._windows: dict[str, tuple[datetime, datetime]] = {}  # in which it competed last
         self._groups: deque[Group] = deque()
         self._current: Group | None = None
         self._pages: Iterator[list[LateLink]] = iter(())
@@ -176,8 +171,9 @@ class LateLinks:
 
     def _finish(self, group: Group) -> None:
         self._current = None
-        if self._settling is None:
-            for incident_id, span in group.spans.items():
+        for incident_id, span in group.spans.items():
+            self._windows[incident_id] = window(span.incident)
+            if self._settling is None:
                 self._scored[incident_id] = Scored.of(span.incident)
 
     def _due(self) -> list[Span]:
@@ -185,21 +181,30 @@ class LateLinks:
         found = []
         for incident_id in self._asked:
             incident = self._book.get(incident_id)
-            if incident is None or not self._book.takes_posts(incident_id):
-                self.forget(incident_id)
-                continue  # dismissed or merged: views hide its links or give them to its heir
+            if incident is None:
+                continue
+            if not self._book.takes_posts(incident_id):
+                self.forget(incident_id)  # what it has missed is to be found should it come back
             span = since(self._scored.get(incident_id), incident)
             if span is not None:
-                found.append(span)
+                found.append(self._widened(span))
         self._asked.clear()
         return found
 
+    def _widened(self, span: Span) -> Span:
+        """With the window in which the incident competed before, if all of it is to be scored."""
+        before = self._windows.get(span.incident.id)
+        if before is None or not span.whole:
+            return span
+        low, high = min(before[0], span.from_at), max(before[1], span.to_at)
+        return span._replace(from_at=low, to_at=high)
+
     def _of(self, group: Group) -> Iterator[list[LateLink]]:
-        """What has to change among the links to these records, slice by slice."""
+        """What has to change among the links of the mentions in these spans, slice by slice."""
         asked = {
             "incidents": list(group.spans),
             # Links made for older records are taken back or renewed, also outside the windows.
-            "versions": [s.incident.version if s.whole else 0 for s in group.spans.values()],
+            "versions": [self._book.stamp if s.whole else 0 for s in group.spans.values()],
             "tracks": group.tracks(),
             "from_at": min(span.from_at for span in group.spans.values()),
             "to_at": max(span.to_at for span in group.spans.values()),
@@ -211,19 +216,19 @@ class LateLinks:
                 "mentions_for_incidents", **asked, after_at=after_at, after=after
             )
             for start in range(0, len(rows), SLICE):
-                yield self._changes(group, rows[start : start + SLICE])
+                yield self._changes(rows[start : start + SLICE])
             if len(rows) < self._page:
                 return
             after_at, after = rows[-1]["event_at"], rows[-1]["id"]
 
-    def _changes(self, group: Group, rows: Sequence[Row]) -> list[LateLink]:
+    def _changes(self, rows: Sequence[Row]) -> list[LateLink]:
         mentions = [mention_of(row) for row in rows]
         labels = [labels_of(row) for row in rows]
-        matches = self._linker.score_many(group.standing, mentions, text.prepare(mentions), labels)
+        matches = self._linker.score_many(mentions, text.prepare(mentions), labels)
         return [
             _late(row, link)
-            for row, mention, found in zip(rows, mentions, matches, strict=True)
-            for link in changes(row, mention, found, group.spans)
+            for row, found in zip(rows, matches, strict=True)
+            for link in changes(row, found, self._book)
         ]
 
 
@@ -281,38 +286,32 @@ def difference(
     return (differing[0][0], differing[-1][1]) if differing else None
 
 
-def _standing(span: Span) -> Standing:
-    if span.whole:
-        return Standing(span.incident, -EVER, EVER)
-    return Standing(span.incident, to_ms(span.from_at), to_ms(span.to_at) + 1)
+def changes(row: Row, found: Iterable[Match], book: Book) -> Iterator[Link]:
+    """The links of a mention that the warehouse does not have yet, or has but should not.
 
-
-def changes(
-    row: Row, mention: Mention, found: Iterable[Match], asked: Mapping[str, Span]
-) -> Iterator[Link]:
-    """The links of a mention that the warehouse does not have yet, or has but should not."""
+    An equal answer is not written again. Links to dismissed and merged incidents stay as they are:
+    views hide them or give them to an heir.
+    """
     known = _links_of(row)
     for match in found:
-        incident = match.entry.incident
-        state, p, version = known.pop(incident.id, (None, 0.0, 0))
-        # An equal answer is not written again for each new record of an incident.
-        if state != match.state or (version < incident.version and p != match.p):
+        if known.pop(match.entry.incident.id, None) != (match.state, match.p):
             yield match.link()
-    for incident_id, (state, _, version) in known.items():
-        span = asked[incident_id]
-        if state != "unlinked" and span.covers(mention.event_at, version):
+    for incident_id, (state, _) in known.items():
+        if state == "unlinked" or book.get(incident_id) is None:
+            continue
+        if book.takes_posts(incident_id):
             yield Link(
                 incident=incident_id,
                 p=0.0,
                 state="unlinked",
                 by="late",
-                incident_version=span.incident.version,
+                incident_version=book.stamp,
             )
 
 
-def _links_of(row: Row) -> dict[str, tuple[str | None, float, int]]:
-    """State, p and version of the machine's links that stand in the row, by incident."""
-    names = "link_incidents", "link_states", "link_ps", "link_versions"
+def _links_of(row: Row) -> dict[str, tuple[str, float]]:
+    """State and p of the machine's links that stand in the row, by incident."""
+    names = "link_incidents", "link_states", "link_ps"
     if row[names[0]] is None:
         return {}
     incidents, *told = (row[name] for name in names)

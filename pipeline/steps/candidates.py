@@ -1,25 +1,31 @@
-"""Which incidents a mention may be about at all, by time and track.
+"""Which incidents a mention may be about at all, by time and track, and by what it says.
 
 A mention and an incident are a pair when (a) they share a track, or the incident names none,
-(b) the mention came no more than LOOK_BACK before the incident began, and (c) the incident took
-posts at that moment: it was not closed, though it need not have been opened yet.
+(b) the mention came no more than LOOK_BACK before the incident began, (c) the incident took posts
+at that moment: it was not closed, though it need not have been opened yet, and (d) something speaks
+for it: they share a rare stem, the mention names a component of the incident, or the incident is
+one of the few that are fresh on the mention's track.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.incidents import EVER, Book, Standing
-from pipeline.model import CLOSED, Incident, Mention, to_ms
-from pipeline.steps import likeness
+from pipeline.incidents import EVER, Standing
+from pipeline.model import CLOSED, Incident, Label, Mention, to_ms
+from pipeline.steps.likeness import NO_LESSON, Lesson, Likeness, Outline, Said, outlines, rarities
 from pipeline.steps.places import fold
-from pipeline.steps.text import plain
+from pipeline.steps.stems import LETTERS
+from pipeline.steps.text import plain, prepare_texts
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 #: People feel a failure before its owner knows when it began.
 LOOK_BACK: Final = timedelta(minutes=60)
@@ -27,6 +33,12 @@ LOOK_BACK: Final = timedelta(minutes=60)
 UPDATES_LOOKED_AT: Final = 2_000
 #: Words rarer than this are shown as what a post shares with an incident.
 SHOWN_FROM: Final = 2.5
+#: For so long after its opening an incident is looked at for a post that says nothing but "it is
+#: broken", and only if no more than so many are that fresh: what fits all points at none.
+FRESH_FOR: Final = timedelta(hours=4)
+FEW: Final = 8
+#: Names and sets of tracks for which answers are kept; posts bring ever new places.
+_KEPT: Final = 5_000
 _WORDS: Final = re.compile(r"[^\W_]+")
 
 
@@ -66,16 +78,17 @@ class Entry:
         regions = " ".join(self.incident.regions)
         return f"{self.heading} {regions} {self._without_tracks(_bodies(self.incident))}"
 
-    @cached_property
-    def profile(self) -> likeness.Profile:
-        """Its vectors."""
-        return likeness.profile(self.heading, self.whole)
+    @property
+    def said(self) -> Said:
+        """What its outline is made of."""
+        return Said(self.heading, self.whole, " ".join(self.incident.regions))
 
     @cached_property
     def rare_words(self) -> dict[str, float]:
-        """The words of the whole that may tell it from others, and how rare each is."""
-        words = sorted({word for word in spaced(self.whole).split() if len(word) > 2})
-        rare = zip(words, likeness.rarities(words), strict=True)
+        """The stems of words that may tell it from others, and how rare each is."""
+        words = prepare_texts([self.whole]).canonical[0].split()
+        told = sorted({word[:LETTERS] for word in words if len(word) > 2 and not word.isdigit()})
+        rare = zip(told, rarities(told), strict=True)
         return {word: weight for word, weight in rare if weight >= SHOWN_FROM}
 
     @cached_property
@@ -126,6 +139,7 @@ def looked_at(incident: Incident) -> tuple[object, ...]:
         frozenset(incident.tracks),
         incident.started_at,
         incident.opened_at,
+        incident.official_id,
     )
 
 
@@ -147,60 +161,158 @@ def _without(text: str, name: str) -> str:
 
 
 class Candidates:
-    """The records of a book that take posts, by time and track. Made anew when the book changes."""
+    """The records that take posts, by time, track and what they say. Made anew when they change."""
 
-    def __init__(self, standing: Sequence[Standing], known: dict[tuple[str, int], Entry]) -> None:
-        """``known`` holds entries made before, by id and version; those in use are added."""
-        self.entries: list[Entry] = []
-        lows, highs, owners = [], [], []
-        for incident, from_ms, until_ms in standing:
-            key = incident.id, incident.version
-            entry = known.get(key)
-            if entry is None or entry.incident is not incident:
-                entry = known[key] = Entry(incident)
-            for low, high in entry.spans():
-                if max(low, from_ms) < min(high, until_ms):
-                    lows.append(max(low, from_ms))
-                    highs.append(min(high, until_ms))
-                    owners.append(len(self.entries))
-            self.entries.append(entry)
-        self._low = np.array(lows, np.int64)
-        self._high = np.array(highs, np.int64)
-        self._owner = np.array(owners, np.int64)
-        self._by_tracks: dict[tuple[str, ...], NDArray[np.bool_]] = {}
+    def __init__(
+        self,
+        standing: Sequence[Standing],
+        known: "dict[tuple[str, int], Known]",
+        lessons: Mapping[str, Lesson],
+    ) -> None:
+        """``known`` holds what was made of records before, by id and version; it is kept level."""
+        made = _known(standing, known)
+        self.entries = [one.entry for one in made]
+        taught = [lessons.get(entry.incident.id, NO_LESSON) for entry in self.entries]
+        self.likeness = Likeness([one.outline for one in made], taught)
+        self.scoped = np.array([bool(entry.tracks) for entry in self.entries], np.bool_)
+        self.started = np.array([entry.started_ms for entry in self.entries], np.int64)
+        self.opened = np.array([entry.opened_ms for entry in self.entries], np.int64)
+        families = [entry.incident.official_id or entry.incident.id for entry in self.entries]
+        #: A proposal and the official incident that took it over are one matter.
+        self.family = np.unique(families, return_inverse=True)[1].astype(np.int64)
+        spans = [
+            [
+                (max(low, one.from_ms), min(high, one.until_ms))
+                for low, high in entry.spans()
+                if max(low, one.from_ms) < min(high, one.until_ms)
+            ]
+            for entry, one in zip(self.entries, standing, strict=True)
+        ]
+        layers = max((len(own) for own in spans), default=0)
+        padded = [own + [(EVER, -EVER)] * (layers - len(own)) for own in spans]
+        self._spans = np.array(padded, np.int64).reshape(len(spans), layers, 2)
+        self._tracks: dict[tuple[str, ...], Bools] = {}
+        self._fresh: dict[tuple[str, ...], _Fresh] = {}
+        self._named: dict[str, Ints] = {}
+
+    def takes(self, mentions: Sequence[Mention], at: Ints, rows: Ints, columns: Ints) -> Bools:
+        """For each pair whether the incident takes posts of that time and those tracks."""
+        moment = at[rows]
+        found = np.zeros(rows.size, np.bool_)
+        for layer in range(self._spans.shape[1]):
+            low, high = self._spans[columns, layer].T
+            found |= (low <= moment) & (moment < high)
+        numbers: dict[tuple[str, ...], int] = {}
+        used, place = np.unique(rows, return_inverse=True)
+        own = np.array(
+            [numbers.setdefault(mentions[row].tracks, len(numbers)) for row in used.tolist()],
+            np.int64,
+        )
+        if numbers:
+            fits = np.stack([self._on_track(tracks) for tracks in numbers])
+            found &= fits[own[place], columns]
+        return found
+
+    def fresh(self, mentions: Sequence[Mention], at: Ints) -> tuple[Ints, Ints]:
+        """The pairs of mentions and the few incidents that are fresh on their tracks."""
+        by_tracks: dict[tuple[str, ...], list[int]] = {}
+        for row, mention in enumerate(mentions):
+            if mention.tracks:
+                by_tracks.setdefault(mention.tracks, []).append(row)
+        rows, columns = [_NONE], [_NONE]
+        for tracks, some in by_tracks.items():
+            found, which = self._fresh_on(tracks).at(at[some])
+            rows.append(np.array(some, np.int64)[found])
+            columns.append(which)
+        return np.concatenate(rows), np.concatenate(columns)
+
+    def named(self, labels: Sequence[Mapping[str, Label]]) -> tuple[Ints, Ints]:
+        """The pairs of mentions and incidents whose component they name, by any of its names."""
+        rows, columns = [_NONE], [_NONE]
+        for row, own in enumerate(labels):
+            if (label := own.get("component")) is not None:
+                which = self._of_component(label.name)
+                rows.append(np.full(which.size, row, np.int64))
+                columns.append(which)
+        return np.concatenate(rows), np.concatenate(columns)
+
+    def _of_component(self, name: str) -> Ints:
+        known = self._named.get(name)
+        if known is None:
+            form, words = fold(name), spaced(name)
+            fits = [form in e.components or words in e.words for e in self.entries]
+            known = np.flatnonzero(fits)
+            if len(self._named) < _KEPT:
+                self._named[name] = known
+        return known
+
+    def _on_track(self, tracks: tuple[str, ...]) -> Bools:
+        """For each incident whether it is open to posts of these tracks."""
+        known = self._tracks.get(tracks)
+        if known is None:
+            fits = [not e.tracks or not e.tracks.isdisjoint(tracks) for e in self.entries]
+            known = np.array(fits, np.bool_)
+            if len(self._tracks) < _KEPT:
+                self._tracks[tracks] = known
+        return known
+
+    def _fresh_on(self, tracks: tuple[str, ...]) -> "_Fresh":
+        known = self._fresh.get(tracks)
+        if known is None:
+            which = np.flatnonzero(self._on_track(tracks) & self.scoped)
+            spans = self._spans[which]
+            until = self.opened[which] + int(FRESH_FOR / timedelta(milliseconds=1))
+            high = np.minimum(spans[:, :, 1], until[:, None])
+            layers = spans.shape[1]
+            known = _Fresh.of(np.repeat(which, layers), spans[:, :, 0].ravel(), high.ravel())
+            if len(self._fresh) < _KEPT:
+                self._fresh[tracks] = known
+        return known
+
+
+_NONE: Final = np.empty(0, np.int64)
+
+
+class _Fresh(NamedTuple):
+    """Spans (ms) of incidents, and all their beginnings and ends in order."""
+
+    which: Ints
+    low: Ints
+    high: Ints
+    lows: Ints
+    highs: Ints
 
     @classmethod
-    def of(cls, book: Book, known: dict[tuple[str, int], Entry]) -> "Candidates":
-        """Those of the whole book; entries of records that are gone are dropped from ``known``."""
-        standing = book.standing()
-        made = cls(standing, known)
-        held = {(s.incident.id, s.incident.version) for s in standing}
-        for key in [key for key in known if key not in held]:
-            del known[key]
-        return made
+    def of(cls, which: Ints, low: Ints, high: Ints) -> "_Fresh":
+        """These spans, without those that are empty."""
+        kept = low < high
+        which, low, high = which[kept], low[kept], high[kept]
+        return cls(which, low, high, np.sort(low), np.sort(high))
 
-    def pairs(self, mentions: Sequence[Mention]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Numbers of mentions and of entries, pair by pair, ordered by mention."""
-        at = np.array([to_ms(m.event_at) for m in mentions], np.int64)
-        none = np.empty(0, np.int64)
-        if not at.size or not self._low.size:
-            return none, none
-        live = np.flatnonzero((self._low <= at.max()) & (self._high > at.min()))
-        if not live.size:
-            return none, none
-        mask = (at[:, None] >= self._low[live]) & (at[:, None] < self._high[live])
-        for row in np.flatnonzero(mask.any(axis=1)).tolist():
-            mask[row] &= self._on_track(mentions[row].tracks)[live]
-        rows, columns = np.nonzero(mask)
-        return rows, self._owner[live[columns]]
+    def at(self, moments: Ints) -> tuple[Ints, Ints]:
+        """Numbers of moments and incidents, for moments at which there are a few."""
+        count = np.searchsorted(self.lows, moments, "right")
+        count -= np.searchsorted(self.highs, moments, "right")
+        some = np.flatnonzero((count > 0) & (count <= FEW))
+        moment = moments[some][:, None]
+        rows, spans = np.nonzero((self.low <= moment) & (moment < self.high))
+        return some[rows], self.which[spans]
 
-    def _on_track(self, tracks: Iterable[str]) -> NDArray[np.bool_]:
-        """For each span whether its incident is open to posts of these tracks."""
-        key = tuple(tracks)
-        known = self._by_tracks.get(key)
-        if known is None:
-            fits = [not e.tracks or not e.tracks.isdisjoint(key) for e in self.entries]
-            known = np.array(fits, np.bool_)[self._owner]
-            if len(self._by_tracks) < 10_000:
-                self._by_tracks[key] = known
-        return known
+
+class Known(NamedTuple):
+    """A record's entry and outline."""
+
+    entry: Entry
+    outline: Outline
+
+
+def _known(standing: Sequence[Standing], known: dict[tuple[str, int], Known]) -> list[Known]:
+    """What is made of each record; ``known`` is brought level with them."""
+    held = {(one.incident.id, one.incident.version): one.incident for one in standing}
+    for key in [k for k, one in known.items() if held.get(k) is not one.entry.incident]:
+        del known[key]
+    missing = [key for key in held if key not in known]
+    entries = [Entry(held[key]) for key in missing]
+    made = outlines([entry.said for entry in entries])
+    known |= dict(zip(missing, map(Known, entries, made), strict=True))
+    return [known[one.incident.id, one.incident.version] for one in standing]

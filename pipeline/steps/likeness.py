@@ -1,124 +1,292 @@
-"""How alike a post and what an incident says are, by rare words and pieces of words.
+"""How alike posts and what incidents say are, by the rare stems that they share.
 
-Both are hashed into word tokens and runs of four characters, and each counts by how rare it is in
-ordinary posts and in the boilerplate of status pages. That rarity is a fixed table shipped beside
-this file, so that the likeness of a pair depends on the pair alone, never on what else is open:
-whoever computes it, and whenever, gets the same number. ``bench/background.py`` makes the table.
+Every number here depends on one post and one incident alone, never on what else is open: whoever
+computes it, and whenever, gets the same. All incidents stand in one inverted index, so that a post
+costs what it shares with them, not how many they are.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 from scipy import sparse
 
-from pipeline.steps.features import hashed
+from pipeline.steps import places
+from pipeline.steps.stems import BITS, rarity, stems
+from pipeline.steps.text import prepare_texts
 
-Floats = NDArray[np.float32]
-BITS = 18
-TABLE = Path(__file__).with_name("background.safetensors")
-#: Rarity is kept in a byte: 0 for what everybody says, 255 for what nobody said yet.
-STEPS_PER_UNIT = 25.0
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 #: What is less rare than this tells no incident from another (and would cost most of the time).
-TELLING_FROM = 1.5
+TELLING_FROM: Final = 2.0
+#: A phrase is short, and rare enough that a post that has all of it hardly has it by chance.
+PHRASE_WORDS: Final = 4
+PHRASE_FROM: Final = 5.0
+_PHRASE_ENDS: Final = re.compile(r"[.,;:!?|\n]+")
+
+
+class Said(NamedTuple):
+    """What an incident says: its heading, everything, and its regions."""
+
+    heading: str
+    whole: str
+    regions: str
+
+
+class Outline(NamedTuple):
+    """An incident's stems (columns, rising) and what each weighs; made by ``outlines``.
+
+    ``whole`` is a vector of length 1 over all stems; ``what`` and ``where`` are the rarity of
+    those that tell what happens and those that name a place; ``heading`` is the share of the
+    heading's rarity. ``phrases``: the columns of each that is more than a place.
+    """
+
+    columns: NDArray[np.int32]
+    whole: Floats
+    what: Floats
+    where: Floats
+    heading: Floats
+    phrases: tuple[NDArray[np.int32], ...]
+
+
+class Lesson(NamedTuple):
+    """What people taught about an incident: a weight for each of some columns (rising)."""
+
+    columns: NDArray[np.int32]
+    weights: Floats
+
+
+# Where each kind of weight stands among the five of an incident.
+_WHOLE, _TAUGHT, _KINDS = 0, 4, 5
+NO_LESSON: Final = Lesson(np.empty(0, np.int32), np.empty(0))
+
+
+class Alike(NamedTuple):
+    """Pairs of posts and incidents that share a stem, by post and then incident, and how.
+
+    ``whole``: cosine, 0 to 1. ``what`` and ``where``: rarity shared. ``heading``: 0 to 1.
+    ``phrase``: 1 if the post has all of a phrase of the incident. ``taught``: likeness to what
+    people confirmed, less than 0 to what they rejected.
+    """
+
+    rows: Ints
+    columns: Ints
+    whole: Floats
+    what: Floats
+    where: Floats
+    heading: Floats
+    phrase: Floats
+    taught: Floats
 
 
 @cache
-def rarity() -> Floats:
-    """The weight of each column, 0 to 10.2: ln(posts / posts that have it) - 1."""
-    table: NDArray[np.uint8] = load_file(TABLE)["rarity"]
-    return table.astype(np.float32) / np.float32(STEPS_PER_UNIT)
-
-
-def grams(texts: Sequence[str]) -> sparse.csr_matrix:
-    """The hashed tokens and runs of four characters of plain texts; 8 µs a post."""
-    return hashed(texts, bits=BITS, words=(1, 1), chars=(4, 4))
+def _place_words() -> frozenset[str]:
+    """Words of the names of countries, their regions and large cities."""
+    known = places.knowledge()
+    words = {
+        word
+        for form, meant in known.forms.items()
+        if form not in known.common_words
+        and any(p.kind != "city" or p.population >= places.WORLD_CITY for p in meant)
+        for word in form.split()
+        if len(word) > 2
+    }
+    return frozenset(words - known.common_words) | known.us_states
 
 
 def rarities(words: Sequence[str]) -> list[float]:
-    """How rare each of these words is; 0 for what is no word."""
-    found = hashed(words, bits=BITS, words=(1, 1), chars=None)
-    weights = np.zeros(len(words))
-    weights[np.diff(found.indptr) > 0] = rarity()[
-        found.indices[found.indptr[:-1][np.diff(found.indptr) > 0]]
+    """How rare each of these words in lower case is; 0 for what is no word."""
+    found = stems(words, within=False)
+    rare = np.zeros(len(words))
+    rare[found.rows] = rarity()[found.columns]
+    return [float(weight) for weight in rare]
+
+
+def outlines(said: Sequence[Said]) -> list[Outline]:
+    """The outlines of incidents, all at once."""
+    phrases = [_PHRASE_ENDS.split(one.whole) for one in said]
+    texts = [text for one in said for text in one]
+    canonical = prepare_texts(texts + [part for parts in phrases for part in parts]).canonical
+    regions = [
+        " ".join((canonical[3 * n + 2], *_place_words().intersection(canonical[3 * n + 1].split())))
+        for n in range(len(said))
     ]
-    return [float(weight) for weight in weights]
+    canonical[2 : 3 * len(said) : 3] = regions
+    each = _each(canonical[: len(texts)], within=False)
+    whats = zip(each[::3], each[1::3], each[2::3], strict=True)
+    # A long word is in a post only if all of it is: its beginning may be a word like any other.
+    short = [part if part.count(" ") < PHRASE_WORDS else "" for part in canonical[len(texts) :]]
+    parts = iter(_each(short, within=True))
+    return [
+        _outline(heading, whole, where, [next(parts) for _ in own])
+        for (heading, whole, where), own in zip(whats, phrases, strict=True)
+    ]
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One sparse vector: columns and their values."""
-
-    columns: NDArray[np.int32]
-    values: Floats
-
-
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What an incident says, to be compared: its whole text, and what must not be missing."""
-
-    whole: Row
-    heading: Row
+def _each(canonicals: Sequence[str], *, within: bool) -> list[NDArray[np.int32]]:
+    """The columns of each text."""
+    found = stems(canonicals, within=within)
+    cuts = np.searchsorted(found.rows, np.arange(len(canonicals) + 1)).tolist()
+    return [found.columns[a:b] for a, b in pairwise(cuts)]
 
 
-def profile(heading: str, whole: str) -> Profile:
-    """The vectors of one incident: of its heading alone and of everything it says."""
-    said = _weighted(grams([whole]))
-    first = grams([heading])
-    weights = np.where(rarity()[first.indices] >= TELLING_FROM, rarity()[first.indices] ** 2, 0)
-    share = weights / max(float(weights.sum()), 1e-9)
-    return Profile(
-        _telling(said.indices, said.data.astype(np.float32)),
-        _telling(first.indices, share.astype(np.float32)),
+def _outline(
+    heading: NDArray[np.int32],
+    whole: NDArray[np.int32],
+    where: NDArray[np.int32],
+    parts: Sequence[NDArray[np.int32]],
+) -> Outline:
+    columns, times = np.unique(whole, return_counts=True)
+    rare = rarity()[columns].astype(np.float64)
+    vector = rare * (1 + np.log(times))
+    vector /= max(float(np.sqrt(vector @ vector)), 1e-9)
+    is_place = np.isin(columns, where)
+    first = np.isin(columns, heading)
+    share = np.where(first, rare, 0) / max(float(rare[first].sum()), 1e-9)
+    kept = rare >= TELLING_FROM
+    return Outline(
+        columns[kept],
+        (vector * rare)[kept],
+        np.where(is_place, 0, rare)[kept],
+        np.where(is_place, rare, 0)[kept],
+        share[kept],
+        _phrases(parts, where),
     )
 
 
-def _telling(columns: NDArray[np.int32], values: Floats) -> Row:
-    kept = rarity()[columns] >= TELLING_FROM
-    return Row(columns[kept].astype(np.int32), values[kept])
+def _phrases(
+    parts: Sequence[NDArray[np.int32]], where: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], ...]:
+    found: dict[bytes, NDArray[np.int32]] = {}
+    for part in parts:
+        columns = np.unique(part)
+        rare = rarity()[columns]
+        columns, rare = columns[rare >= TELLING_FROM], rare[rare >= TELLING_FROM]
+        is_more = not np.isin(columns, where).all()
+        if is_more and rare.sum() >= PHRASE_FROM:
+            found[columns.tobytes()] = columns
+    return tuple(found.values())
+
+
+def vectors(canonicals: Sequence[str]) -> list[Lesson]:
+    """Posts as vectors of length 1 by rarity, without what tells nothing: what lessons add up."""
+    found = stems(canonicals)
+    cuts = np.searchsorted(found.rows, np.arange(len(canonicals) + 1)).tolist()
+    made = []
+    for first, last in pairwise(cuts):
+        columns = np.unique(found.columns[first:last])
+        rare = rarity()[columns].astype(np.float64)
+        length = max(float(np.sqrt(rare @ rare)), 1e-9)
+        kept = rare >= TELLING_FROM
+        made.append(Lesson(columns[kept], rare[kept] / length))
+    return made
 
 
 class Likeness:
     """Compares posts with a fixed list of incidents."""
 
-    def __init__(self, profiles: Sequence[Profile]) -> None:
-        self._whole = _columns([p.whole for p in profiles])
-        self._heading = _columns([p.heading for p in profiles])
+    def __init__(self, known: Sequence[Outline], lessons: Sequence[Lesson]) -> None:
+        self._count = len(known)
+        lists = [*(p.columns for p in known), *(one.columns for one in lessons)]
+        lists += [columns for p in known for columns in p.phrases]
+        self._used = np.unique(np.concatenate([np.empty(0, np.int32), *lists]))
+        self._place = np.full(1 << BITS, -1, np.int32)
+        self._place[self._used] = np.arange(self._used.size)
+        own = np.repeat(np.arange(self._count), [p.columns.size for p in known])
+        rows = self._place[_joined([p.columns for p in known], np.int32)]
+        values: list[list[Floats]] = [
+            [p.whole for p in known],
+            [p.what for p in known],
+            [p.where for p in known],
+            [p.heading for p in known],
+        ]
+        blocks = [
+            (rows, _KINDS * own + kind, _joined(some, np.float64))
+            for kind, some in enumerate(values)
+        ]
+        taught = np.repeat(np.arange(self._count), [one.columns.size for one in lessons])
+        told = self._place[_joined([one.columns for one in lessons], np.int32)]
+        weights = _joined([one.weights * rarity()[one.columns] for one in lessons], np.float64)
+        blocks.append((told, _KINDS * taught + _TAUGHT, weights))
+        self._index = _matrix(blocks, (self._used.size, _KINDS * self._count))
+        self._make_phrases(known)
 
-    def compare(self, texts: Sequence[str]) -> tuple[Floats, Floats]:
-        """Two arrays of posts × incidents, both 0 to 1.
+    def _make_phrases(self, known: Sequence[Outline]) -> None:
+        phrases = [(n, columns) for n, p in enumerate(known) for columns in p.phrases]
+        self._phrase_of = np.array([n for n, _ in phrases], np.int64)
+        self._phrase_size = np.array([columns.size for _, columns in phrases], np.int64)
+        rows = self._place[_joined([columns for _, columns in phrases], np.int32)]
+        own = np.repeat(np.arange(len(phrases)), self._phrase_size)
+        ones = np.ones(rows.size)
+        self._phrases = _matrix([(rows, own, ones)], (self._used.size, len(phrases)))
 
-        The likeness to the whole (cosine), and the share of the heading's weight in the post.
-        """
-        posts = grams(texts)
-        whole = (_weighted(posts) @ self._whole).toarray()
-        present = posts.copy()
-        present.data[:] = 1
-        heading = (present @ self._heading).toarray()
-        return whole.astype(np.float32), heading.astype(np.float32)
+    def compare(self, canonicals: Sequence[str]) -> Alike:
+        """The pairs that share a stem."""
+        posts, length = self._posts(canonicals)
+        product = posts @ self._index
+        product.sort_indices()
+        rows = np.repeat(np.arange(len(canonicals)), np.diff(product.indptr))
+        column, kind = np.divmod(product.indices.astype(np.int64), _KINDS)
+        keys = rows * self._count + column
+        first = _firsts(keys)
+        pairs = keys[first]
+        values = np.zeros((_KINDS, pairs.size))
+        values[kind, np.cumsum(first) - 1] = product.data
+        row, column = np.divmod(pairs, max(self._count, 1))
+        values[[_WHOLE, _TAUGHT]] /= length[row]
+        phrase = self._has_phrase(posts, pairs)
+        whole, what, where, heading, taught = values
+        return Alike(row, column, whole, what, where, heading, phrase, taught)
+
+    def _posts(self, canonicals: Sequence[str]) -> tuple[sparse.csr_matrix, Floats]:
+        """Which of the index's stems each post has, and the length of the post's whole vector."""
+        found = stems(canonicals)
+        rare = rarity()[found.columns].astype(np.float64)
+        length = np.sqrt(np.bincount(found.rows, rare * rare, len(canonicals)))
+        place = self._place[found.columns]
+        kept = place >= 0
+        width = max(self._used.size, 1)
+        # Sorting is faster here than the hashing of numpy.unique.
+        keys = np.sort(found.rows[kept].astype(np.int64) * width + place[kept])
+        row, column = np.divmod(keys[_firsts(keys)], width)
+        ends = np.searchsorted(row, np.arange(len(canonicals) + 1))
+        shape = (len(canonicals), self._used.size)
+        return sparse.csr_matrix((np.ones(row.size), column, ends), shape=shape), length
+
+    def _has_phrase(self, posts: sparse.csr_matrix, pairs: Ints) -> Floats:
+        """For each pair 1 if the post has all of a phrase of the incident, else 0."""
+        product = posts @ self._phrases
+        full = np.flatnonzero(product.data >= self._phrase_size[product.indices] - 0.5)
+        row = np.searchsorted(product.indptr, full, side="right") - 1
+        keys = row * self._count + self._phrase_of[product.indices[full]]
+        found = np.zeros(pairs.size)
+        place = np.searchsorted(pairs, keys)
+        inside = place < pairs.size
+        place, keys = place[inside], keys[inside]
+        found[place[pairs[place] == keys]] = 1
+        return found
 
 
-def _weighted(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
-    """Rows weighted by rarity, each of length 1 (or empty); what weighs nothing is left out."""
-    values = matrix.data * rarity()[matrix.indices]
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    length = np.sqrt(np.bincount(rows, values * values, matrix.shape[0]))
-    values = (values / np.maximum(length, 1e-9)[rows]).astype(np.float32)
-    kept: Any = sparse.csr_matrix((values, matrix.indices, matrix.indptr), shape=matrix.shape)
-    kept.eliminate_zeros()
-    return sparse.csr_matrix(kept)
+def _joined(parts: Sequence[NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
+    return np.concatenate([np.empty(0, kind), *parts])
 
 
-def _columns(rows: Sequence[Row]) -> sparse.csr_matrix:
-    """The vectors as columns of one matrix, ready to be multiplied from the left."""
-    size = np.array([row.columns.size for row in rows], np.int64)
-    ends = np.concatenate(([0], np.cumsum(size)))
-    indices = np.concatenate([row.columns for row in rows]) if rows else np.empty(0, np.int32)
-    values = np.concatenate([row.values for row in rows]) if rows else np.empty(0, np.float32)
-    shape = (len(rows), 1 << BITS)
-    return sparse.csr_matrix(sparse.csr_matrix((values, indices, ends), shape=shape).T)
+def _matrix(
+    blocks: Sequence[tuple[NDArray[np.generic], NDArray[np.generic], NDArray[np.generic]]],
+    shape: tuple[int, int],
+) -> sparse.csr_matrix:
+    rows, columns, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    kept = values != 0
+    made = sparse.coo_matrix((values[kept], (rows[kept], columns[kept])), shape=shape)
+    return sparse.csr_matrix(made)
+
+
+def _firsts(keys: Ints) -> NDArray[np.bool_]:
+    """Which of keys in order are not the same as the one before."""
+    first = np.ones(keys.size, np.bool_)
+    first[1:] = keys[1:] != keys[:-1]
+    return first

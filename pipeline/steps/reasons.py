@@ -1,15 +1,18 @@
 """The reasons for a link, in words a responder reads. Made only for links that are kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 
 from pipeline.model import Evidence, Label, Mention
 from pipeline.steps.candidates import Entry
+from pipeline.steps.stems import LETTERS, LONG
 
 #: A reason that moves the odds by less than this is not worth reading.
 WORTH_TELLING = 0.2
 _WORDS_SHOWN = 3
+_LETTERS_SHOWN = 40
+_TITLE_SHOWN = 80
 _INTENTS = {
     "report": "reports a failure",
     "question": "asks whether it fails",
@@ -23,18 +26,22 @@ _INTENTS = {
 
 def reasons(
     mention: Mention,
-    words: frozenset[str],
+    text: str,
     labels: Mapping[str, Label],
     entry: Entry,
     parts: Mapping[str, float],
+    rival: Entry | None,
 ) -> tuple[Evidence, ...]:
     """The reasons for and against, the weightiest first.
 
-    ``words`` are those of the post, ``parts`` the log-odds by kind of reason.
+    ``text`` is the post's canonical one, ``parts`` the log-odds by kind of reason, ``rival`` the
+    likeliest other incident.
     """
     told: dict[str, Callable[[], str]] = {
         "track": lambda: f"is about {', '.join(sorted(entry.tracks.intersection(mention.tracks)))}",
-        "text": lambda: _shared_words(words, entry),
+        "text": lambda: _shared_words(text, entry),
+        "taught": lambda: _taught(parts),
+        "rivals": lambda: _rivals(rival),
         "component": lambda: _named("names", "component", labels, parts),
         "place": lambda: _named("speaks of", "place", labels, parts),
         "time": lambda: _time(mention, entry),
@@ -57,13 +64,38 @@ def _named(verb: str, head: str, labels: Mapping[str, Label], parts: Mapping[str
     return f"{verb} {name}" if parts[head] > 0 else f"{verb} {name}, which the incident does not"
 
 
-def _shared_words(words: frozenset[str], entry: Entry) -> str:
-    """The rarest words that both have; pieces of words may be all they share."""
-    shared = words & entry.rare_words.keys()
-    if not shared:
+def _shared_words(text: str, entry: Entry) -> str:
+    """The rarest words that both have, as the post spells them."""
+    rare, words = entry.rare_words, text.split()
+    stems = [word[:LETTERS] for word in words]
+    shared = rare.keys() & stems
+    found = {w[:_LETTERS_SHOWN]: rare[s] for w, s in zip(words, stems, strict=True) if s in shared}
+    if not found:
+        found = {word[:_LETTERS_SHOWN]: rare[part] for word, part in _within(words, rare)}
+    if not found:
         return "shares parts of words"
-    rarest = sorted(shared, key=lambda word: (-entry.rare_words[word], word))[:_WORDS_SHOWN]
+    rarest = sorted(found, key=lambda word: (-found[word], word))[:_WORDS_SHOWN]
     return "shares " + ", ".join(f"“{word}”" for word in rarest)
+
+
+def _within(words: Sequence[str], rare: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Long words with a rare stem that stands inside them."""
+    for word in words:
+        if len(word) >= LONG:
+            inner = (word[at : at + LETTERS] for at in range(1, len(word) - LETTERS + 1))
+            yield from ((word, part) for part in inner if part in rare)
+
+
+def _taught(parts: Mapping[str, float]) -> str:
+    kind = "confirmed" if parts["taught"] > 0 else "rejected"
+    return f"is like posts that people {kind}"
+
+
+def _rivals(rival: Entry | None) -> str:
+    """What else the post may be about."""
+    if rival is None:
+        return "other incidents fit as well"
+    return f"may be about “{rival.incident.title[:_TITLE_SHOWN]}” instead"
 
 
 def _time(mention: Mention, entry: Entry) -> str:

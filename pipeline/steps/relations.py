@@ -50,12 +50,16 @@ class Relations:
         rows: Ints,
         columns: Ints,
     ) -> NDArray[np.int8]:
-        """For each pair how its mention's name under ``head`` stands to its entry; 0 without."""
+        """For each pair how its mention's name under ``head`` stands to its entry; 0 without.
+
+        ``rows`` rise.
+        """
         found = np.zeros(rows.size, np.int8)
-        starts = np.searchsorted(rows, np.arange(len(labels) + 1))
-        for row, own in enumerate(labels):
-            first, last = starts[row], starts[row + 1]
-            if first != last and (label := own.get(head)) is not None:
+        used, starts = np.unique(rows, return_index=True)
+        ends = np.append(starts, rows.size)[1:]
+        spans = zip(used.tolist(), starts.tolist(), ends.tolist(), strict=True)
+        for row, first, last in spans:
+            if (label := labels[row].get(head)) is not None:
                 found[first:last] = self._of_name(head, label.name, columns[first:last])
         return found
 

@@ -27,36 +27,48 @@ _INTENT = {
 class Weights:
     """All numbers of the linker.
 
-    ``bias``, ``whole`` and ``heading`` follow a logistic regression on pairs of crisis posts and
-    200 incidents (``python -m bench.links --fit``: -4.8 to -5.6, 29 to 42, -0.5 to 0.7), moved so
-    that short titles count for something and that automatic links are right in 90 to 95 of 100
-    cases there. The others are estimates by hand, chosen so that the cases in
+    Those of the text follow a choice among 200 incidents and none, fitted on crisis posts
+    (``python -m bench.links --fit``), rounded and moved so that automatic links are right in 95 of
+    100 cases there. The others are estimates by hand, chosen so that the cases in
     tests/pipeline/steps/test_links.py come out as a responder would want them.
+    docs/models/links.md is their card.
     """
 
-    bias: float = -7.0
+    bias: float = -6.2
     #: Likeness to the whole of what the incident says (cosine, 0 to 1).
-    whole: float = 30.0
-    #: Share of the heading's rare words that the post has (0 to 1).
-    heading: float = 3.0
+    whole: float = 6.0
+    #: Share of the heading's rare stems that the post has (0 to 1).
+    heading: float = 4.5
+    #: Rarity of what they share, up to a limit: what happens, where, and the smaller of the two.
+    #: Names of places alone make no link, however many.
+    what: float = 0.25
+    what_at_most: float = 20.0
+    where: float = 0.3
+    where_at_most: float = 8.0
+    both: float = 0.1
+    #: The post has all of a phrase of the incident that is more than a place.
+    phrase: float = 4.0
+    #: Likeness to what people confirmed, less that to what they rejected (cosine, up to a limit).
+    taught: float = 16.0
+    taught_at_most: float = 0.3
     #: A post of the incident's track already speaks its language, so likeness says less.
     text_on_track: float = 0.4
-    text_at_most: float = 10.0
+    text_at_most: float = 12.0
     #: The component is counted by itself, so its name in the text must not count without end.
     text_on_track_at_most: float = 3.5
     #: The post matches a track that the incident names.
-    on_track: float = 5.0
+    on_track: float = 3.0
     #: The post names a component of the incident, or another one.
-    same_component: float = 2.5
+    same_component: float = 3.0
     other_component: float = -3.0
     #: The post's place: the very place of the incident, within its country, or elsewhere.
-    same_place: float = 1.2
+    same_place: float = 2.8
     within_place: float = 0.6
-    other_place: float = -2.0
+    other_place: float = -3.0
     #: On track and just after the beginning; fades with ``hours_fresh`` after the opening and
     #: ``minutes_before`` ahead of the start, where it turns into ``early``: what was said an hour
     #: before is mostly about something else.
-    fresh: float = 1.0
+    fresh: float = 2.2
     early: float = -2.0
     hours_fresh: float = 2.0
     minutes_before: float = 30.0
@@ -65,10 +77,11 @@ class Weights:
     intent_off_track: float = 0.25
     #: Off track the name of the place is most of the likeness already.
     place_off_track: float = 0.25
-    noise: float = -5.0
-    #: From these probabilities on a link is proposed, and made.
-    suggest_from: float = 0.4
-    link_from: float = 0.8
+    noise: float = -8.0
+    #: From these probabilities on a link is proposed, and made. Those of one post add up to no
+    #: more than 1, so it is never proposed for more than five.
+    suggest_from: float = 0.2
+    link_from: float = 0.95
 
     @classmethod
     def read(cls, path: Path) -> "Weights":
@@ -91,21 +104,23 @@ class Weights:
 
     @property
     def least_odds(self) -> float:
-        """The log-odds from which a link is suggested, a little less for rounding."""
-        return math.log(self.suggest_from / (1 - self.suggest_from)) - 0.01
+        """Log-odds below which an incident is no rival to others either."""
+        return math.log(self.suggest_from / (1 - self.suggest_from)) - 1
 
     @property
-    def most(self) -> float:
-        """The most that bias, component, place and intent can add up to, off track."""
-        component = max(0.0, self.same_component, self.other_component)
-        place = max(0.0, self.same_place, self.within_place, self.other_place)
-        intent = max(0.0, *self.intent.values()) * max(1.0, self.intent_off_track)
-        return self.bias + component + place + intent + max(0.0, self.noise)
+    def most_component(self) -> float:
+        """The most that a named component can add."""
+        return max(0.0, self.same_component, self.other_component)
+
+    @property
+    def most_place(self) -> float:
+        """The most that a place can add."""
+        return max(0.0, self.same_place, self.within_place, self.other_place)
 
     @property
     def most_on_track(self) -> float:
-        """The same on track, with track and time."""
-        return self.most + self.on_track + max(0.0, self.fresh)
+        """The most that track and time can add."""
+        return self.on_track + max(0.0, self.fresh)
 
     def of_component(self, relation: int) -> float:
         """What a component_relation weighs."""

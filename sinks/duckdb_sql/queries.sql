@@ -200,9 +200,9 @@ LEFT JOIN incident_now n ON n.incident_id = l.word[1];
 -- name: mentions_for_incidents
 -- What late linking scores for some incidents together: mentions of $tracks (an empty list: of all)
 -- with event_at in [$from_at, $to_at], and whatever has a link of the machine to one of $incidents
--- made for an older record than its number in $versions. Pages by time: $after_at and $after are
+-- made when less was known than its number in $versions. Pages by time: $after_at and $after are
 -- time and id of the last mention of the page before. The labels are the machine's own, so that the
--- answer is the worker's; link_* are its links to $incidents, side by side, NULL without any.
+-- answer is the worker's; link_* are all its links, side by side, NULL without any.
 WITH asked AS MATERIALIZED (
     SELECT unnest($incidents::VARCHAR[]) AS incident_id, unnest($versions::BIGINT[]) AS version
 ), page AS MATERIALIZED (
@@ -218,16 +218,15 @@ WITH asked AS MATERIALIZED (
     LIMIT (coalesce($limit::BIGINT, 2000))
 ), links AS (
     SELECT o.mention_id, list(o.incident_id) AS link_incidents, list(o.state) AS link_states,
-        list(o.p) AS link_ps, list(o.incident_version) AS link_versions
+        list(o.p) AS link_ps
     FROM fct_link o
     JOIN page p ON p.id = o.mention_id AND p.version = o.mention_version
-    WHERE o.incident_id IN (SELECT incident_id FROM asked)
     GROUP BY o.mention_id
 )
 SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
     m.seen_at, m.tracks, m.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
     m.informative, m.noise, m.language, m.component, m.place, m.app_version, l.link_incidents,
-    l.link_states, l.link_ps, l.link_versions
+    l.link_states, l.link_ps
 FROM page p
 JOIN fct_mention m ON m.id = p.id
 LEFT JOIN links l ON l.mention_id = m.id

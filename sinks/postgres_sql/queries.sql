@@ -203,23 +203,23 @@ LEFT JOIN incident_now n ON n.incident_id = l.incident_id;
 -- name: mentions_for_incidents
 -- What late linking scores for some incidents together: mentions of $tracks (an empty list: of all)
 -- with event_at in [$from_at, $to_at], and whatever has a link of the machine to one of $incidents
--- made for an older record than its number in $versions. Pages by time: $after_at and $after are
+-- made when less was known than its number in $versions. Pages by time: $after_at and $after are
 -- time and id of the last mention of the page before. The labels are the machine's own, so that the
--- answer is the worker's; link_* are its links to $incidents, side by side, NULL without any.
+-- answer is the worker's; link_* are all its links, side by side, NULL without any.
 WITH asked AS MATERIALIZED (
     SELECT * FROM unnest($incidents::text[], $versions::bigint[]) AS a(incident_id, version)
-), own AS MATERIALIZED (
-    SELECT l.mention_id, l.mention_version, l.incident_id, l.state, l.p, l.incident_version,
-        l.incident_version < a.version AS is_older
+), older AS MATERIALIZED (
+    SELECT l.mention_id, l.mention_version
     FROM fct_link l JOIN asked a ON a.incident_id = l.incident_id
+    WHERE l.incident_version < a.version
 ), picked AS (
     SELECT id, version, event_at FROM fct_mention
     WHERE NOT is_erased AND event_at >= $from_at::timestamp AND event_at <= $to_at::timestamp
         AND (cardinality($tracks::text[]) = 0 OR tracks && $tracks::text[])
     UNION
-    SELECT m.id, m.version, m.event_at FROM own o
+    SELECT m.id, m.version, m.event_at FROM older o
     JOIN fct_mention m ON m.id = o.mention_id AND m.version = o.mention_version
-    WHERE o.is_older AND NOT m.is_erased
+    WHERE NOT m.is_erased
 ), page AS MATERIALIZED (
     SELECT * FROM picked
     WHERE $after_at::timestamp IS NULL OR event_at > $after_at::timestamp
@@ -228,16 +228,15 @@ WITH asked AS MATERIALIZED (
     LIMIT (coalesce($limit::bigint, 2000))
 ), links AS (
     SELECT o.mention_id, array_agg(o.incident_id) AS link_incidents,
-        array_agg(o.state) AS link_states, array_agg(o.p) AS link_ps,
-        array_agg(o.incident_version) AS link_versions
-    FROM own o
+        array_agg(o.state) AS link_states, array_agg(o.p) AS link_ps
+    FROM fct_link o
     JOIN page p ON p.id = o.mention_id AND p.version = o.mention_version
     GROUP BY o.mention_id
 )
 SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
     m.seen_at, m.tracks, m.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
     m.informative, m.noise, m.language, m.component, m.place, m.app_version, l.link_incidents,
-    l.link_states, l.link_ps, l.link_versions
+    l.link_states, l.link_ps
 FROM page p
 JOIN fct_mention m ON m.id = p.id
 LEFT JOIN links l ON l.mention_id = m.id

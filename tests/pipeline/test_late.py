@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import topics
-from pipeline.incidents import EVER, Book, Standing
+from pipeline.incidents import Book
 from pipeline.late import (
     OPEN_END,
     Scored,
@@ -233,10 +233,25 @@ def asked_of(world: World) -> list[dict[str, Any]]:
 def test_incidents_are_asked_for_together(world: World) -> None:
     """One question serves all that changed at once, and each gets its own links."""
     asked = asked_of(world)
-    many = [official(n, opened=20 + n) for n in range(1, 9)]
+    many = [official(n, opened=20 + n) for n in range(1, 4)]
     world.go(30, *reports(3, first=12), *many)
-    assert [len(values["incidents"]) for values in asked] == [8]
-    assert len(world.late()) == 3 * 8
+    assert [len(values["incidents"]) for values in asked] == [3]
+    assert len(world.late()) == 3 * 3
+
+
+def test_a_rival_that_opens_takes_the_certainty_away(world: World) -> None:
+    """What fits two incidents is certain of neither, whichever was known first."""
+    world.go(30, *reports(3, first=12), official(1, opened=20))
+    assert {state for state, _, _ in links(world).values()} == {"linked"}
+    world.go(32, official(2, opened=31))
+    shown = world.warehouse.sql("SELECT incident_id, link_state FROM incident_feedback").rows
+    assert sorted(tuple(row) for row in shown) == [
+        *[("statuspage:1", "suggested")] * 3,
+        *[("statuspage:2", "suggested")] * 3,
+    ]
+    world.go(34, decided("dismiss", "statuspage:2", 33))
+    shown = world.warehouse.sql("SELECT incident_id, link_state FROM incident_feedback").rows
+    assert [tuple(row) for row in shown] == [("statuspage:1", "linked")] * 3
 
 
 def test_what_changes_no_link_is_not_asked_for(world: World) -> None:
@@ -317,16 +332,15 @@ def test_what_is_left_out_has_the_same_answer(
     """A mention outside the span that ``since`` names has the links it had by the record before."""
     before, after = _told(one, None, 1), _told(other, ended, 2)
     post = said(said_at, 1, component="Messages")
-    linker, mentions = Linker(Book()), [post.mention]
-    old, new = (
-        [
-            (match.p, match.state, match.link().evidence, match.link().by)
-            for match in linker.score_many(
-                [Standing(record, -EVER, EVER)], mentions, text.prepare(mentions), [post.labels]
-            )[0]
-        ]
-        for record in (before, after)
-    )
+    mentions = [post.mention]
+
+    def answer(record: Incident) -> list[tuple[object, ...]]:
+        book = Book()
+        book.put(record)
+        found = Linker(book).score_many(mentions, text.prepare(mentions), [post.labels])[0]
+        return [(match.p, match.state, match.link().evidence, match.link().by) for match in found]
+
+    old, new = answer(before), answer(after)
     span = since(Scored.of(before), after)
     assert span is None or not span.whole
     if span is None or not span.from_at <= post.mention.event_at <= span.to_at:
