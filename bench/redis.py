@@ -15,12 +15,13 @@ from collections.abc import Iterator
 import numpy as np
 import redis
 
-from pipeline.indexes.memory import MemoryRepeatIndex
+from pipeline.indexes.memory import BANDS, PHRASES, MemoryRepeatIndex
 from pipeline.indexes.redis import RedisRepeatIndex
 from pipeline.ports import Fingerprints, RepeatIndex
 from tests.servers.redis import RedisServer
 
 START_MS = 1_700_000_000_000
+ALPHABET = b"abcdefghijklmnopqrstuvwxyz    "
 POSTS_PER_SECOND = 5.0  # of the stream: 300,000 posts are 17 hours
 
 
@@ -28,11 +29,12 @@ def batches(posts: int, size: int) -> Iterator[Fingerprints]:
     """Posts with nothing in common, but for a tenth that tell an earlier one again."""
     rng = np.random.default_rng(7)
     exact = rng.integers(1, 2**64 - 1, (posts, 2), np.uint64)
-    bands = rng.integers(1, 2**64 - 1, (posts, 16), np.uint64)
-    sketch = rng.integers(0, 256, (posts, 64), np.uint8)
+    bands = rng.integers(1, 2**64 - 1, (posts, BANDS), np.uint64)
+    phrases = rng.integers(1, 2**64 - 1, (posts, PHRASES), np.uint64)
+    letters = rng.choice(np.frombuffer(ALPHABET, np.uint8), (posts, 90))
     again = np.flatnonzero(rng.random(posts) < 0.1)[1:]
     first = (again * rng.random(again.size)).astype(np.int64)
-    for column in (exact, bands, sketch):
+    for column in (exact, bands, phrases, letters):
         column[again] = column[first]
     at = START_MS + (np.arange(posts) * 1000 / POSTS_PER_SECOND).astype(np.int64)
     authors = rng.integers(1, posts // 3, posts).astype(np.uint64)
@@ -42,10 +44,10 @@ def batches(posts: int, size: int) -> Iterator[Fingerprints]:
             ids=[f"bluesky:3l{number:011}" for number in range(part.start, part.stop)],
             exact=exact[part],
             bands=bands[part],
-            sketch=sketch[part],
+            phrases=phrases[part],
+            letters=[text.tobytes() for text in letters[part]],
             at=at[part],
             author=authors[part],
-            comparable=np.ones(part.stop - part.start, np.bool_),
         )
 
 

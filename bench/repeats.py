@@ -168,8 +168,8 @@ def score(posts: Sequence[Post], claims: Sequence[Claim], seconds: float) -> Sco
 
 def _long(mentions: Sequence[Mention], asked: Sequence[int]) -> list[int]:
     texts = text.prepare([mentions[row] for row in asked])
-    comparable = repeats.fingerprints([mentions[row] for row in asked], texts).comparable
-    return [row for row, flag in zip(asked, comparable.tolist(), strict=True) if flag]
+    compared = repeats.fingerprints([mentions[row] for row in asked], texts).letters
+    return [row for row, letters in zip(asked, compared, strict=True) if letters]
 
 
 def load(name: str) -> list[Post] | None:

@@ -225,19 +225,20 @@ class Fingerprints:
 
     ``exact``: n × e uint64, hashes of whatever makes two posts one matter (the post that is told
     again, the canonical text), the strongest first, 0 where there is none.
-    ``bands``: n × b uint64, keys of locality-sensitive hashing, 0 where a post has none.
-    ``sketch``: n × k uint8, MinHash values; the share of equal ones estimates the likeness.
+    ``bands``: n × b uint64, keys that alike posts are likely to share, 0 where a post has none.
+    ``phrases``: n × p uint64, keys of what a post says literally, each once, 0 where it has fewer.
+    ``letters``: the canonical texts, a byte a character, by which posts that share a band or a
+    phrase are compared; empty where a post is too short for that (and has neither).
     ``at``: n × int64, ``event_at`` in ms. ``author``: n × uint64, hash of who posted, 0 if unknown.
-    ``comparable`` False: too short to be compared by likeness.
     """
 
     ids: Sequence[str]
     exact: NDArray[np.uint64]
     bands: NDArray[np.uint64]
-    sketch: NDArray[np.uint8]
+    phrases: NDArray[np.uint64]
+    letters: Sequence[bytes]
     at: NDArray[np.int64]
     author: NDArray[np.uint64]
-    comparable: NDArray[np.bool_]
 
 
 class Claim(NamedTuple):
@@ -256,11 +257,12 @@ class RepeatIndex(Protocol):
     def claim(self, batch: Fingerprints) -> list[Claim]:
         """Claims every key of the batch, in order, as if the posts came one by one.
 
-        A key belongs to the first that claimed it, for 72 h of event time to either side, plus
-        the allowed lateness of its life by arrival; a post that comes later than the 72 h takes
-        the key over. A post joins the group of the owner of its first exact key that has one,
-        otherwise of the most alike owner of one of its bands that is alike enough (the earliest
-        claimed of several), otherwise its own id becomes a group. An id that already has a claim
+        A key belongs to the first that claimed it, a phrase to the last, for 72 h of event time to
+        either side, plus the allowed lateness of its life by arrival; a post that comes later than
+        the 72 h takes the key over. A post joins the group of the owner of its first exact key
+        that has one, otherwise of the most alike owner of one of its bands and phrases that is
+        alike enough by ``pipeline.indexes.alike`` and whose group began in those 72 h (the earliest
+        to come of several), otherwise its own id becomes a group. An id that already has a claim
         gets the same answer again. One round trip. Raises TryLater.
         """
         ...

@@ -6,13 +6,12 @@ from typing import Any, Final, Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.indexes.pages import zeros
+from pipeline.indexes.pages import Pages
 
 T = TypeVar("T", bound=np.generic)
 
 _FIRST: Final = 1_024
-# Small steps: what is reserved but unused counts as memory too.
-_GROWTH: Final = 1.12
+_GROWTH: Final = 1.5
 
 
 class Column(Generic[T]):
@@ -20,13 +19,13 @@ class Column(Generic[T]):
 
     def __init__(self, kind: type[T], width: int = 1) -> None:
         self._width = width
-        self._rows: NDArray[T] = zeros(_FIRST * width, kind)
+        self._pages = Pages(kind, _FIRST * width)
         self._used = 0
 
     @property
     def rows(self) -> NDArray[T]:
         """All rows, one number each (``width`` numbers each, in a row)."""
-        return self._rows[: self._used]
+        return self._pages.array[: self._used]
 
     @property
     def table(self) -> NDArray[T]:
@@ -36,23 +35,21 @@ class Column(Generic[T]):
     def add(self, values: NDArray[Any]) -> None:
         """Adds rows at the end."""
         after = self._used + values.size
-        if after > self._rows.size:
-            size = max(int(self._rows.size * _GROWTH) // self._width * self._width, after)
-            grown = zeros(size, self._rows.dtype)
-            grown[: self._used] = self.rows
-            self._rows = grown
-        self._rows[self._used : after] = values.ravel()
+        if after > self._pages.array.size:
+            self._pages.resize(max(int(self._pages.array.size * _GROWTH), after))
+        self._pages.array[self._used : after] = values.ravel()
         self._used = after
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forgets all rows but these."""
         rows = self.table[kept].ravel()
-        self._rows, self._used = zeros(rows.size + _FIRST * self._width, rows.dtype), rows.size
-        self._rows[: rows.size] = rows
+        self._used = rows.size
+        self._pages.resize(rows.size + _FIRST * self._width)
+        self._pages.array[: self._used] = rows
 
 
-class Names:
-    """Strings in one stretch of bytes: a third of the memory of as many ``str``."""
+class Strings:
+    """Strings of bytes in one stretch: a third of the memory of as many objects."""
 
     def __init__(self) -> None:
         self._bytes = bytearray()
@@ -61,20 +58,29 @@ class Names:
     def __len__(self) -> int:
         return self._ends.rows.size
 
-    def __getitem__(self, number: int) -> str:
+    def __getitem__(self, number: int) -> bytes:
         ends = self._ends.rows
         first = int(ends[number - 1]) if number else 0
-        return self._bytes[first : int(ends[number])].decode()
+        return bytes(self._bytes[first : int(ends[number])])
 
-    def add(self, names: Sequence[str]) -> None:
-        """Adds names at the end."""
-        encoded = [name.encode() for name in names]
-        sizes = np.array([len(name) for name in encoded], np.int64)
+    def some(self, numbers: NDArray[np.int64]) -> list[bytes]:
+        """Those with these numbers."""
+        ends, view = self._ends.rows, memoryview(self._bytes)
+        firsts = np.where(numbers > 0, ends[numbers - 1], 0).tolist()
+        lasts = ends[numbers].tolist()
+        try:
+            return [bytes(view[a:b]) for a, b in zip(firsts, lasts, strict=True)]
+        finally:
+            view.release()
+
+    def add(self, texts: Sequence[bytes]) -> None:
+        """Adds texts at the end."""
+        sizes = np.array([len(text) for text in texts], np.int64)
         self._ends.add(np.cumsum(sizes) + len(self._bytes))
-        self._bytes += b"".join(encoded)
+        self._bytes += b"".join(texts)
 
     def keep(self, kept: NDArray[np.bool_]) -> None:
-        """Forgets all names but these."""
+        """Forgets all texts but these."""
         sizes = np.diff(self._ends.rows, prepend=0)
         stretch = np.frombuffer(bytes(self._bytes), np.uint8)[np.repeat(kept, sizes)]
         self._bytes = bytearray(stretch.tobytes())

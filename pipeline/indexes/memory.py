@@ -1,9 +1,9 @@
-"""The index of repeats in the memory of one worker: some 400 bytes a post, no object a post.
+"""The index of repeats in the memory of one worker: some 420 bytes a post, no object a post.
 
-Every post gets a slot, its number in the columns. Four kinds of keys lead to slots: ids, exact
-keys, bands, and (group, author) for echoes. A batch is answered as if its posts came one by one:
-a key that nobody owns belongs to the first post of the batch that brings it, and what a later
-post finds under it is that one.
+Every post gets a slot, its number in the columns. Five kinds of keys lead to slots: ids, exact
+keys, bands, phrases, and (group, author) for echoes. A batch is answered as if its posts came one
+by one: a key that nobody owns belongs to the first post of the batch that brings it, and what a
+later post finds under it is that one (of phrases: the one before it).
 """
 
 from collections.abc import Sequence
@@ -14,8 +14,9 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline.indexes.columns import Column, Names
-from pipeline.indexes.ownership import Asked, Owners, ask, first_come, runs, seen, write
+from pipeline.indexes.alike import EQUAL, in_order, is_alike
+from pipeline.indexes.columns import Column, Strings
+from pipeline.indexes.ownership import Asked, Owners, ask, owners, runs, seen, write
 from pipeline.indexes.slots import Keys, Numbers, SlotTable
 from pipeline.ports import Claim, Fingerprints
 
@@ -25,21 +26,17 @@ Times: TypeAlias = NDArray[np.int64]
 WINDOW: Final = timedelta(hours=72)
 #: How much later than its time a post may arrive and still be compared.
 LATENESS: Final = timedelta(hours=24)
-#: Share of equal sketch values from which two posts are alike; chosen by ``bench.repeats``.
-ALIKE: Final = 28 / 64
-#: Exact keys, bands and sketch values of a post, as ``pipeline.steps.repeats`` makes them.
-EXACT, BANDS, SKETCH = 2, 16, 64
-# Bands that share a table. Tables grow one after the other, so the fewer share one, the less
-# memory growing needs; each costs some calls a batch.
-_BANDS_A_TABLE: Final = 4
+#: Exact keys, bands and phrases of a post, as ``pipeline.steps.repeats`` makes them.
+EXACT, BANDS, PHRASES = 2, 10, 8
+# Bands or phrases that share a table; each table costs some calls a batch.
+_KEYS_A_TABLE: Final = 10
 _FIRST_ROOM: Final = 16_384
 _NEVER: Final = np.iinfo(np.int64).min // 2
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
-_HALF: Final = np.uint64(32)
-_LOW: Final = np.uint64(0xFFFFFFFF)
-_UPPER: Final = ~_LOW
-#: Stands for the number of agreeing sketch values where an exact key was the same.
-_COPY: Final = 255
+_HALF_BITS: Final = np.int64(32)
+_LOW_BITS: Final = np.int64(0xFFFFFFFF)
+#: Stands for the likeness where an exact key was the same.
+_COPY: Final = EQUAL + 1
 # Below this share of living posts it is worth clearing the dead instead of growing.
 _WORTH_CLEARING: Final = 0.75
 
@@ -52,28 +49,28 @@ class MemoryRepeatIndex:
         *,
         window: timedelta = WINDOW,
         lateness: timedelta = LATENESS,
-        alike: float = ALIKE,
         exact: int = EXACT,
         bands: int = BANDS,
-        sketch: int = SKETCH,
+        phrases: int = PHRASES,
     ) -> None:
         self._window = _ms(window)
         self._life = _ms(window) + _ms(lateness)
-        self._alike = alike
-        self._names = Names()
+        self._names = Strings()
+        self._letters = Strings()
         self._groups: list[str | None] = []  # None: the post's own id
         self._group_keys: Column[np.uint64] = Column(np.uint64)
         self._owners: list[str | None] = []
-        self._agreed: Column[np.uint8] = Column(np.uint8)  # sketch values that agree; 255: copy
+        self._likeness: Column[np.uint8] = Column(np.uint8)  # 1 … 254; 255: copy
         self._echoes: Column[np.bool_] = Column(np.bool_)
         self._at: Column[np.int64] = Column(np.int64)
+        self._began: Column[np.int64] = Column(np.int64)  # event time of its group's first post
         self._until: Column[np.int64] = Column(np.int64)  # the watermark up to which it lives
         self._id_keys: Column[np.uint64] = Column(np.uint64)
         self._echo_keys: Column[np.uint64] = Column(np.uint64)
         self._exact: Column[np.uint64] = Column(np.uint64, exact)
-        self._sketch: Column[np.uint8] = Column(np.uint8, sketch)
         self._by_id, self._by_exact, self._by_echo = SlotTable(), SlotTable(), SlotTable()
-        self._by_band = [SlotTable() for _ in range(-(-bands // _BANDS_A_TABLE))]
+        self._by_band = [SlotTable() for _ in range(-(-bands // _KEYS_A_TABLE))]
+        self._by_phrase = [SlotTable() for _ in range(-(-phrases // _KEYS_A_TABLE))]
         self._room = _FIRST_ROOM
         self._watermark = _NEVER
         self._last_two = np.full(2, _NEVER, np.int64)
@@ -123,42 +120,49 @@ class MemoryRepeatIndex:
         if fresh.size:
             new = _only(run, fresh)
             self._add(new, ids[fresh], now[fresh])
-            owner, agreed = self._join(new, now[fresh], slots[fresh])
+            owner, likeness = self._join(new, now[fresh], slots[fresh])
             names = None if groups is None else [groups[i] for i in fresh.tolist()]
-            self._settle(new.ids, owner, agreed, names)
+            self._settle(new.ids, owner, likeness, names)
             self._echo(new, now[fresh], slots[fresh])
         return self._answers(run.ids, slots)
 
     def _slots(self, ids: Keys, now: Times) -> tuple[Numbers, Numbers]:
         """The slot of each post of the run, new ones included, and which posts are new."""
-        posts = np.arange(ids.size)
-        found = self._by_id.find(ids, self._id_keys.rows)
-        known = found.numbers >= 0
+        asked = ask(self._by_id, ids, np.arange(ids.size), self._id_keys.rows)
+        known = asked.number >= 0
         dead = known.copy()
-        dead[known] = self._until.rows[found.numbers[known]] < now[known]
-        asked = Asked(ids, posts, found)
-        owners = first_come(asked, claimable=~known | dead, holds=known & ~dead)
-        fresh = np.flatnonzero(owners.first == posts)
-        number = np.zeros(ids.size, np.int64)
+        dead[known] = self._until.rows[asked.number[known]] < now[asked.posts[known]]
+        found = owners(asked, claimable=~known | dead, holds=known & ~dead)
+        fresh = np.sort(asked.posts[found.claimers])
+        number = np.full(ids.size, -1, np.int64)
         number[fresh] = self.posts + np.arange(fresh.size)
-        slots = np.where(owners.first >= 0, number[np.maximum(owners.first, 0)], owners.old)
-        write(self._by_id, asked, owners, slots[owners.claims])
+        mine = number[asked.posts]
+        line = np.where(mine >= 0, mine, np.where(found.first >= 0, mine[found.first], found.old))
+        write(self._by_id, asked, found, line)
+        slots = np.empty(ids.size, np.int64)
+        slots[asked.posts] = line
         return slots, fresh
 
     def _add(self, new: Fingerprints, ids: Keys, now: Times) -> None:
-        self._names.add(new.ids)
+        self._names.add([name.encode() for name in new.ids])
+        self._letters.add(new.letters)
         self._id_keys.add(ids)
         self._at.add(new.at)
         self._until.add(np.maximum(new.at, now) + self._life)
         self._exact.add(new.exact)
-        self._sketch.add(new.sketch)
 
     def _join(self, new: Fingerprints, now: Times, slots: Numbers) -> tuple[Numbers, Numbers]:
-        """The slot of the post that each new one joins (-1: none) and how many values agree."""
+        """The slot of the post that each new one joins (-1: none) and how alike they are."""
         exact = self._exact_owners(new, now, slots)
-        alike, agreed = self._alike_owners(new, now, slots)
-        copy = exact >= 0
-        return np.where(copy, exact, alike), np.where(copy, _COPY, agreed)
+        pairs = np.concatenate(
+            [self._owned(*table, new, now, slots) for table in self._tables(new)]
+        )
+        # Whose exact key has an owner needs no other.
+        pairs = np.unique(pairs[exact[pairs >> _HALF_BITS] < 0])
+        copies = np.flatnonzero(exact >= 0)
+        posts = np.concatenate((copies, pairs >> _HALF_BITS))
+        others = np.concatenate((exact[copies], pairs & _LOW_BITS))
+        return self._chosen(new, posts, others, copies.size)
 
     def _exact_owners(self, new: Fingerprints, now: Times, slots: Numbers) -> Numbers:
         """The owner of the first exact key of each post that has one, -1 if none has."""
@@ -166,54 +170,89 @@ class MemoryRepeatIndex:
         keys = new.exact.ravel()
         at = np.flatnonzero(keys != 0)
         asked = ask(self._by_exact, keys[at], at // width, self._exact.rows)
-        owners = self._owners_of(asked, new.at, now, width)
-        mine = slots[asked.posts]
-        write(self._by_exact, asked, owners, (mine * width + at % width)[owners.claims])
-        found = seen(asked, owners, slots, width)
+        found = self._owners_of(asked, new.at, now, width)
+        column = at[asked.which] % width
+        write(self._by_exact, asked, found, slots[asked.posts] * width + column)
+        other = seen(asked, found, slots, width)
         result = np.full(len(new.ids), -1, np.int64)
-        some = np.flatnonzero(found >= 0)[
-            ::-1
-        ]  # backwards, so that the first key has the last word
-        result[asked.posts[some]] = found[some]
+        for number in reversed(range(width)):  # backwards: the strongest has the last word
+            some = (column == number) & (other >= 0)
+            result[asked.posts[some]] = other[some]
         return result
 
-    def _alike_owners(
-        self, new: Fingerprints, now: Times, slots: Numbers
+    def _tables(self, new: Fingerprints) -> list[tuple[SlotTable, Keys, bool]]:
+        """Each table of bands and of phrases, the keys of posts in it, whether the last owns."""
+        width = _KEYS_A_TABLE
+        return [
+            (table, keys[:, i * width : (i + 1) * width], last)
+            for tables, keys, last in (
+                (self._by_band, new.bands, False),
+                (self._by_phrase, new.phrases, True),
+            )
+            for i, table in enumerate(tables)
+        ]
+
+    def _owned(
+        self,
+        table: SlotTable,
+        keys: Keys,
+        last: bool,
+        new: Fingerprints,
+        now: Times,
+        slots: Numbers,
+    ) -> Numbers:
+        """Who owns the keys of posts in one table: pairs of asking post and owner's slot."""
+        at = np.flatnonzero(keys)
+        asked = ask(table, keys.ravel()[at], at // keys.shape[1], None)
+        found = self._owners_of(asked, new.at, now, 1, last=last)
+        write(table, asked, found, slots[asked.posts])
+        other = seen(asked, found, slots, 1)
+        some = np.flatnonzero(other >= 0)
+        return (asked.posts[some] << _HALF_BITS) | other[some]
+
+    def _chosen(
+        self, new: Fingerprints, posts: Numbers, others: Numbers, copies: int
     ) -> tuple[Numbers, Numbers]:
-        """The most alike owner of a band of each post, and how many sketch values agree."""
-        best = np.zeros(len(new.ids), np.uint64)
-        for number, table in enumerate(self._by_band):
-            bands = new.bands[:, number * _BANDS_A_TABLE : (number + 1) * _BANDS_A_TABLE]
-            keys = bands.ravel()
-            at = np.flatnonzero((keys != 0) & np.repeat(new.comparable, bands.shape[1]))
-            # The table tells keys apart by their upper half: so must the batch.
-            asked = ask(table, keys[at] & _UPPER, at // bands.shape[1], None)
-            owners = self._owners_of(asked, new.at, now, 1)
-            mine = slots[asked.posts]
-            write(table, asked, owners, mine[owners.claims])
-            found = seen(asked, owners, slots, 1)
-            some = np.flatnonzero(found >= 0)
-            sketch = self._sketch.table
-            agree = (sketch[found[some]] == sketch[mine[some]]).sum(axis=1, dtype=np.uint64)
-            # The highest agreement wins, then the lowest slot: one number that orders both.
-            score = (agree << _HALF) | (_LOW - found[some].astype(np.uint64))
-            np.maximum.at(best, asked.posts[some], score)
-        agreed = (best >> _HALF).astype(np.int64)
-        owner = (_LOW - (best & _LOW)).astype(np.int64)
-        enough = agreed >= max(1, self._alike * new.sketch.shape[1])
-        return np.where(enough, owner, -1), np.where(enough, agreed, 0)
+        """The slot that each new post joins among ``others``, -1 if none, and how alike they are.
+
+        ``posts`` says whose each of them is; the first ``copies`` share an exact key. In the order
+        of posts, for a post that joins takes over when its group began.
+        """
+        owner, best = np.full(len(new.ids), -1, np.int64), np.zeros(len(new.ids), np.int64)
+        base, began = self._began.rows.size, new.at.copy()
+        theirs = self._letters.some(others[copies:])
+        mine = [new.letters[post] for post in posts[copies:].tolist()]
+        alike, enough = in_order(mine, theirs)
+        likeness = np.concatenate((np.full(copies, _COPY), alike))
+        some = np.concatenate((np.arange(copies), np.flatnonzero(enough) + copies))
+        # Of the owners of one post the most alike first, then the lowest slot.
+        some = some[np.lexsort((others[some], -likeness[some], posts[some]))]
+        for pair, post, other in zip(
+            some.tolist(), posts[some].tolist(), others[some].tolist(), strict=True
+        ):
+            if owner[post] >= 0:
+                continue
+            start = began[other - base] if other >= base else self._began.rows[other]
+            if pair >= copies and (
+                abs(new.at[post] - start) > self._window
+                or not is_alike(mine[pair - copies], theirs[pair - copies])
+            ):
+                continue
+            owner[post], best[post], began[post] = other, likeness[pair], start
+        self._began.add(began)
+        return owner, best
 
     def _settle(
-        self, ids: Sequence[str], owner: Numbers, agreed: Numbers, given: Sequence[str] | None
+        self, ids: Sequence[str], owner: Numbers, likeness: Numbers, given: Sequence[str] | None
     ) -> None:
         """Notes whom each new post joins, in order: an owner may be a post of this very run."""
-        self._agreed.add(agreed)
+        self._likeness.add(likeness)
         base = len(self._groups)
         keys = self._id_keys.rows[base:].copy()
         for i, slot in enumerate(owner.tolist()):
             group = joined = None
             if slot >= 0:
-                joined = self._names[slot]
+                joined = self._names[slot].decode()
                 group = self._groups[slot]
                 if group is None:  # the head's first member: from now on one str for all of them
                     group = self._groups[slot] = joined
@@ -235,42 +274,41 @@ class MemoryRepeatIndex:
         self._echo_keys.add(keys)
         at = np.flatnonzero(new.author != 0)
         asked = ask(self._by_echo, keys[at], at, self._echo_keys.rows)
-        owners = self._owners_of(asked, new.at, now, 1)
-        mine = slots[at]
-        write(self._by_echo, asked, owners, mine[owners.claims])
+        found = self._owners_of(asked, new.at, now, 1)
+        write(self._by_echo, asked, found, slots[asked.posts])
         echoes = np.zeros(len(new.ids), np.bool_)
-        echoes[at] = seen(asked, owners, slots, 1) >= 0
+        echoes[asked.posts] = seen(asked, found, slots, 1) >= 0
         self._echoes.add(echoes)
 
     def _answers(self, ids: Sequence[str], slots: Numbers) -> list[Claim]:
-        width = self._sketch.table.shape[1]
-        agreed = self._agreed.rows[slots].tolist()
+        likeness = self._likeness.rows[slots].tolist()
         echoes = self._echoes.rows[slots].tolist()
         return [
             Claim(
                 self._groups[slot] or name,
                 self._owners[slot],
-                agree == _COPY,
-                1.0 if agree == _COPY else agree / width,
+                told == _COPY,
+                1.0 if told == _COPY else told / EQUAL,
                 echo,
             )
-            for name, slot, agree, echo in zip(ids, slots.tolist(), agreed, echoes, strict=True)
+            for name, slot, told, echo in zip(ids, slots.tolist(), likeness, echoes, strict=True)
         ]
 
     # ---- keys ------------------------------------------------------------------------------------
 
-    def _owners_of(self, asked: Asked, at: Times, now: Times, width: int) -> Owners:
+    def _owners_of(
+        self, asked: Asked, at: Times, now: Times, width: int, *, last: bool = False
+    ) -> Owners:
         """Who owns each key by the rules of the window and of life."""
-        held = np.flatnonzero(asked.found.numbers >= 0)
-        claimable = asked.found.numbers < 0
-        holds = ~claimable
-        if held.size:
-            slots = asked.found.numbers[held] // width
-            later = at[asked.posts[held]] - self._at.rows[slots]
-            dead = self._until.rows[slots] < now[asked.posts[held]]
-            claimable[held] = dead | (later > self._window)
-            holds[held] = ~dead & (np.abs(later) <= self._window)
-        return first_come(asked, claimable, holds)
+        claimable = asked.number < 0
+        held = np.flatnonzero(~claimable)
+        holds = np.zeros(claimable.size, np.bool_)
+        slots, posts = asked.number[held] // width, asked.posts[held]
+        later = at[posts] - self._at.rows[slots]
+        dead = self._until.rows[slots] < now[posts]
+        claimable[held] = dead | (later > self._window)
+        holds[held] = ~dead & (np.abs(later) <= self._window)
+        return owners(asked, claimable | holds if last else claimable, holds, last=last)
 
     def _clear(self, now: int, more: int) -> None:
         """Makes room when the columns are full: forgets what is past, or lets them grow."""
@@ -286,14 +324,14 @@ class MemoryRepeatIndex:
         width = self._exact.table.shape[1]
         wide = new[:, None] * width + np.arange(width)
         self._by_exact.renumber(np.where(kept[:, None], wide, -1).ravel())
-        for table in (self._by_id, self._by_echo, *self._by_band):
+        for table in (self._by_id, self._by_echo, *self._by_band, *self._by_phrase):
             table.renumber(new)
-        for column in (self._agreed, self._echoes, self._at, self._until):
+        for column in (self._likeness, self._echoes, self._at, self._began, self._until):
             column.keep(kept)
         for keys in (self._group_keys, self._id_keys, self._echo_keys, self._exact):
             keys.keep(kept)
-        self._sketch.keep(kept)
         self._names.keep(kept)
+        self._letters.keep(kept)
         flags = kept.tolist()
         self._groups = [g for g, keep in zip(self._groups, flags, strict=True) if keep]
         self._owners = [o for o, keep in zip(self._owners, flags, strict=True) if keep]
@@ -309,8 +347,8 @@ def _only(batch: Fingerprints, posts: Numbers) -> Fingerprints:
         ids=[batch.ids[i] for i in posts.tolist()],
         exact=batch.exact[posts],
         bands=batch.bands[posts],
-        sketch=batch.sketch[posts],
+        phrases=batch.phrases[posts],
+        letters=[batch.letters[i] for i in posts.tolist()],
         at=batch.at[posts],
         author=batch.author[posts],
-        comparable=batch.comparable[posts],
     )

@@ -1,25 +1,39 @@
-"""Arrays that give their memory back to the system the moment they are dropped."""
+"""Arrays in pages of their own: they grow where they are, and dropped they give all back."""
 
 import mmap
-from typing import Final, TypeVar
+from typing import Final, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 T = TypeVar("T", bound=np.generic)
 
-# Smaller arrays may stay with the allocator.
-_OWN_PAGES: Final = 1 << 18
+_PRIVATE: Final = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
 
 
-def zeros(count: int, kind: "type[T] | np.dtype[T]") -> NDArray[T]:
-    """``count`` zeros. Untouched parts of a large array take no memory yet.
+class Pages(Generic[T]):
+    """``array``: so many zeros, more with ``resize``. What was never touched takes no memory.
 
-    The allocator keeps what is freed below 32 MB, which for arrays that grow again and again came
-    to a third of the index: large ones are pages of their own.
+    The system moves pages, not bytes: while a large array grows no second one is needed, which
+    for the index of repeats came to a third of its memory.
     """
-    dtype: np.dtype[T] = np.dtype(kind)
-    size = count * dtype.itemsize
-    if size < _OWN_PAGES:
-        return np.zeros(count, dtype)
-    return np.frombuffer(mmap.mmap(-1, size), dtype)
+
+    def __init__(self, kind: type[T], count: int) -> None:
+        self._kind: np.dtype[T] = np.dtype(kind)
+        self._map = mmap.mmap(-1, max(1, count) * self._kind.itemsize, flags=_PRIVATE)
+        self.array: NDArray[T] = np.frombuffer(self._map, self._kind)
+
+    def resize(self, count: int) -> None:
+        """Changes the number of items; what is added is 0. Views of ``array`` are no longer it."""
+        size = max(1, count) * self._kind.itemsize
+        old = self.array
+        self.array = np.empty(0, self._kind)
+        kept = min(old.nbytes, size)
+        try:
+            del old
+            self._map.resize(size)
+        except BufferError:  # somebody still looks at the old array
+            grown = mmap.mmap(-1, size, flags=_PRIVATE)
+            grown[:kept] = self._map[:kept]
+            self._map = grown
+        self.array = np.frombuffer(self._map, self._kind)

@@ -23,7 +23,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pipeline.errors import GiveUp, GroundswellError, TryLater
-from pipeline.indexes.memory import ALIKE, LATENESS, WINDOW
+from pipeline.indexes import alike
+from pipeline.indexes.memory import LATENESS, WINDOW
 from pipeline.ports import Claim, Fingerprints
 
 #: Posts of one call: the server does nothing else meanwhile, some 0.2 s.
@@ -36,8 +37,18 @@ _OF_IDS, _OF_EXACT, _OF_BANDS = (
     np.uint64(0xBB67AE8584CAA73B),
     np.uint64(0x3C6EF372FE94F82B),
 )
-#: Stands for the number of agreeing sketch values where an exact key was the same.
-_COPY: Final = 255
+_OF_PHRASES: Final = np.uint64(0xA54FF53A5F1D36F1)
+#: Stands for the likeness where an exact key was the same.
+_COPY: Final = alike.EQUAL + 1
+#: When two posts are alike, for the script.
+_BOUNDS: Final[dict[str, float | bool]] = {
+    "alike": alike.ALIKE,
+    "contained": alike.CONTAINED,
+    "words": alike.LEAST_WORDS,
+    "characters": alike.CONTAINED_CHARACTERS,
+    "shared": alike.SHARED,
+    "equal": alike.EQUAL,
+}
 
 
 class RedisRepeatIndex:
@@ -55,7 +66,6 @@ class RedisRepeatIndex:
         prefix: str = "groundswell:repeats",
         window: timedelta = WINDOW,
         lateness: timedelta = LATENESS,
-        alike: float = ALIKE,
         setting: str = "index",
     ) -> None:
         self.prefix = prefix
@@ -63,7 +73,6 @@ class RedisRepeatIndex:
         self._start = f"{{{prefix}}}:"
         self._window = _ms(window)
         self._life = _ms(window) + _ms(lateness)
-        self._alike = alike
         try:
             self._client = redis.Redis.from_url(
                 url,
@@ -99,7 +108,7 @@ class RedisRepeatIndex:
                 answers = self._script(keys=[self._start], args=arguments)
             except redis.RedisError as error:
                 raise self._translated(error) from error
-            claims += _claims(answers, batch.sketch.shape[1])
+            claims += _claims(answers)
         return claims
 
     def _packed(
@@ -108,32 +117,35 @@ class RedisRepeatIndex:
         """The arguments of the script for a part of a batch."""
         ids = batch.ids[part]
         hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in ids], np.uint64)
-        bands = batch.bands[part] * batch.comparable[part, None]
         keys = np.hstack(
-            (
+            [
                 (hashes ^ _OF_IDS)[:, None],
-                np.where(batch.exact[part] == 0, 0, batch.exact[part] ^ _OF_EXACT),
-                np.where(bands == 0, 0, bands ^ _OF_BANDS),
-            )
+                *(
+                    np.where(kind[part] == 0, 0, kind[part] ^ salt)
+                    for kind, salt in (
+                        (batch.exact, _OF_EXACT),
+                        (batch.bands, _OF_BANDS),
+                        (batch.phrases, _OF_PHRASES),
+                    )
+                ),
+            ]
         )
-        width = batch.sketch.shape[1]
         head: dict[str, float | bool] = {
             "window": self._window,
             "life": self._life,
             "age": self._life,
             "exact": batch.exact.shape[1],
-            "bands": bands.shape[1],
-            "sketch": width,
-            "enough": max(1.0, self._alike * width),
+            "bands": batch.bands.shape[1],
+            "phrases": batch.phrases.shape[1],
             "restore": groups is not None,
         }
         return [
-            _message_pack(head),
+            _message_pack(head | _BOUNDS),
             batch.at[part].astype(">f8").tobytes(),
             keys.astype(">u8").tobytes(),
             batch.author[part].astype(">u8").tobytes(),
-            batch.sketch[part].tobytes(),
             *ids,
+            *batch.letters[part],
             *(groups or ()),
         ]
 
@@ -158,15 +170,15 @@ class RedisRepeatIndex:
         )
 
 
-def _claims(answers: Sequence[Any], width: int) -> Iterator[Claim]:
+def _claims(answers: Sequence[Any]) -> Iterator[Claim]:
     """The answers of the script, four items a post."""
-    for group, owner, agreed, echo in zip(*(answers[i::4] for i in range(4)), strict=True):
-        is_copy = agreed == _COPY
+    for group, owner, told, echo in zip(*(answers[i::4] for i in range(4)), strict=True):
+        is_copy = told == _COPY
         yield Claim(
             group.decode(),
             None if owner is None else owner.decode(),
             is_copy,
-            1.0 if is_copy else agreed / width,
+            1.0 if is_copy else told / alike.EQUAL,
             bool(echo),
         )
 

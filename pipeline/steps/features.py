@@ -1,4 +1,4 @@
-"""Hashed n-grams of a whole batch at once: what the linear models and the likeness of posts see.
+"""Hashed n-grams of a whole batch at once: what the linear models see.
 
 All texts of a batch stand in one array of code points. A word's hash is a sum of powers over its
 characters, an n-gram's hash a combination of its parts, so that every n-gram of the batch comes
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
-import xxhash
 from numpy.typing import NDArray
 from scipy import sparse
 
@@ -63,32 +62,6 @@ def hashed(
     return sparse.csr_matrix(sparse.vstack(parts, format="csr"))
 
 
-def shingles(canonicals: Sequence[str]) -> Grams:
-    """What canonical texts are compared by: 4 characters, 2 words, or 2 ideographs in a row.
-
-    The words make the order of a sentence count: of characters alone, posts that share a fixed
-    phrase look alike (measured: precision .93 against .97 at a recall of .88). Ordered by text. A
-    text that is shorter than any of it has its whole self as its only shingle.
-    """
-    codes = cp.joined(canonicals)
-    line = _lines(codes)
-    breaks = codes == ord("\n")
-    line[breaks] = -np.arange(1, int(breaks.sum()) + 1)  # no shingle holds one
-    ideograph = cp.CLASS[codes] == cp.CJK
-    both = _spans(line, 2)
-    both &= ideograph[: both.size] & ideograph[1:]
-    four = _spans(line, 4)
-    for shift in range(4):
-        four &= ~ideograph[shift : shift + four.size]
-    hashes = _windows(codes, 2, 4)
-    starts = np.concatenate((np.flatnonzero(both), np.flatnonzero(four)))
-    pairs = _word_grams(_tokens(codes, line)[0], 2)
-    values = np.concatenate((hashes[2][both], hashes[4][four], pairs.hashes))
-    rows = np.concatenate((line[starts], pairs.rows))
-    order = np.argsort(rows, kind="stable")
-    return _with_short_texts(Grams(values[order], rows[order]), canonicals)
-
-
 def mixed(hashes: Hashes) -> Hashes:
     """Every bit of the result depends on every bit of the argument (the end of splitmix64)."""
     h = hashes ^ (hashes >> np.uint64(30))
@@ -97,19 +70,6 @@ def mixed(hashes: Hashes) -> Hashes:
     h *= _MIX_2
     h ^= h >> np.uint64(31)
     return h
-
-
-def _with_short_texts(grams: Grams, canonicals: Sequence[str]) -> Grams:
-    """The same with one shingle for each text that is too short for any, unless it is empty."""
-    count = np.bincount(grams.rows, minlength=len(canonicals))
-    short = [row for row in np.flatnonzero(count == 0).tolist() if canonicals[row]]
-    if not short:
-        return grams
-    whole = [xxhash.xxh3_64_intdigest(canonicals[row].encode()) for row in short]
-    rows = np.concatenate((grams.rows, np.array(short, np.int64)))
-    order = np.argsort(rows, kind="stable")
-    hashes = np.concatenate((grams.hashes, np.array(whole, np.uint64)))
-    return Grams(hashes[order], rows[order])
 
 
 def _parts(texts: Sequence[str]) -> list[tuple[int, int]]:

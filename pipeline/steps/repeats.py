@@ -1,9 +1,9 @@
 """Repeats: which posts are one matter told again, so that volume is never taken for witnesses.
 
 A post is compared by what it retells (a repost and its original share a key made from the
-original's id, whichever comes first), by its canonical text, and by the likeness of its shingles
-(MinHash). Texts so short that strangers write them independently ("acme is down") are nobody's
-repeat but their author's own.
+original's id, whichever comes first), by its canonical text, and by its letters with those of posts
+that share a band of its MinHash or a phrase with it. Texts so short that strangers write them
+independently ("acme is down") are nobody's repeat but their author's own.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,18 @@ from numpy.typing import NDArray
 
 from pipeline.model import Feedback, Mention, Repeat, RepeatKind, to_ms
 from pipeline.ports import Claim, Fingerprints, RepeatIndex
-from pipeline.steps import codepoints as cp
-from pipeline.steps.features import Grams, mixed, shingles
-from pipeline.steps.text import RETOLD, Texts, prepare
+from pipeline.steps.shingles import VALUES, mixed, shingled, unspaced
+from pipeline.steps.text import Texts, prepare
 
-#: MinHash values of a post, and how they make bands: posts that share half of their shingles meet
-#: in one of 16 bands of 3 with a probability of .88, those that share a fifth with .12. (20 bands
-#: find half a point more and cost 50 bytes a post.) All values tell how alike two posts are.
-VALUES: Final = 64
-BANDS: Final = 16
-ROWS: Final = 3
+#: How MinHash values make bands: posts that share half of their shingles meet in one of 10 bands of
+#: 2 with a probability of .94, those that share a fifth with .34; their letters tell them apart.
+ROWS: Final = 2
+BANDS: Final = VALUES // ROWS
 #: Shorter texts are not compared across authors: fewer characters or words than these, or, in
 #: scripts without spaces, fewer ideographs or letters.
 LEAST_CHARACTERS, LEAST_WORDS = 16, 4
 LEAST_IDEOGRAPHS, LEAST_LETTERS = 10, 24
 
-# South-east Asian scripts have letters but no spaces.
-_SPACELESS: Final = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
 _RESTORED_AT_ONCE: Final = 2_048
 
 
@@ -40,10 +35,13 @@ def find(mentions: Sequence[Mention], texts: Texts, index: RepeatIndex) -> list[
 
     Raises TryLater when the index is away.
     """
-    claims = index.claim(fingerprints(mentions, texts))
+    batch = fingerprints(mentions, texts)
+    claims = index.claim(batch)
     return [
-        _repeat(mention, text, claim)
-        for mention, text, claim in zip(mentions, texts.plain, claims, strict=True)
+        _repeat(mention, name, told, claim)
+        for mention, name, told, claim in zip(
+            mentions, batch.ids, texts.retold, claims, strict=True
+        )
     ]
 
 
@@ -59,23 +57,25 @@ def restore(feedback: Sequence[Feedback], index: RepeatIndex) -> None:
 def fingerprints(mentions: Sequence[Mention], texts: Texts) -> Fingerprints:
     """What the mentions of a batch are compared by."""
     comparable = _comparable(texts.canonical)
-    authors = [_key("author", m.author_id) if m.author_id else 0 for m in mentions]
-    exact = [
-        (_key("post", original(mention) or mention.id), _text_key(mention, canonical, plain, alone))
-        for mention, canonical, plain, alone in zip(
-            mentions, texts.canonical, texts.plain, (~comparable).tolist(), strict=True
+    flags = comparable.tolist()
+    shown = shingled(texts.canonical)
+    ids = [mention.id for mention in mentions]
+    authors = [_key("author", who) if who else 0 for who in (m.author_id for m in mentions)]
+    told = [_key("post", original(m) or name) for m, name in zip(mentions, ids, strict=True)]
+    said = [
+        _key("text", canonical) if flag else _key_of_short(mention, canonical or plain, told)
+        for mention, canonical, plain, told, flag in zip(
+            mentions, texts.canonical, texts.plain, texts.retold, flags, strict=True
         )
     ]
-    values = minhash(shingles(texts.canonical), len(mentions))
     return Fingerprints(
-        ids=[mention.id for mention in mentions],
-        exact=np.array(exact, np.uint64).reshape(-1, 2),
-        bands=_bands(values) * comparable[:, None],
-        # The upper bits of a minimum are nearly always 0: the byte is taken from a mixture.
-        sketch=((values * np.uint32(0x9E3779B1)) >> np.uint32(24)).astype(np.uint8),
+        ids=ids,
+        exact=np.array([told, said], np.uint64).T,
+        bands=_bands(shown.values) * comparable[:, None],
+        phrases=shown.phrases * comparable[:, None],
+        letters=[text if flag else b"" for text, flag in zip(shown.letters, flags, strict=True)],
         at=np.array([to_ms(mention.event_at) for mention in mentions], np.int64),
         author=np.array(authors, np.uint64),
-        comparable=comparable,
     )
 
 
@@ -87,32 +87,9 @@ def original(mention: Mention) -> str | None:
     return told if told.startswith(f"{mention.source}:") else f"{mention.source}:{told}"
 
 
-def minhash(grams: Grams, count: int) -> NDArray[np.uint32]:
-    """``count`` × 64 MinHash values; all ones for a text without shingles.
-
-    Two texts have an equal value with the probability that is their Jaccard likeness.
-    """
-    values = np.full((VALUES, count), 0xFFFFFFFF, np.uint32)
-    if grams.rows.size:
-        starts = np.flatnonzero(np.diff(grams.rows, prepend=-1))
-        rows = grams.rows[starts]
-        short = (grams.hashes >> np.uint64(32)).astype(np.uint32)
-        turned = np.empty_like(short)
-        for number in range(VALUES):
-            np.multiply(short, _FACTORS[number], out=turned)
-            turned += _OFFSETS[number]
-            values[number, rows] = np.minimum.reduceat(turned, starts)
-    return np.ascontiguousarray(values.T)
-
-
-_SEEDS: Final = mixed(np.arange(1, 2 * VALUES + 1, dtype=np.uint64)) >> np.uint64(32)
-_FACTORS: Final = _SEEDS[:VALUES].astype(np.uint32) | np.uint32(1)
-_OFFSETS: Final = _SEEDS[VALUES:].astype(np.uint32)
-
-
 def _bands(values: NDArray[np.uint32]) -> NDArray[np.uint64]:
-    """A key for each three values in a row; the same values in another band are another key."""
-    rows = values[:, : BANDS * ROWS].astype(np.uint64).reshape(len(values), BANDS, ROWS)
+    """A key for each two values in a row; the same values in another band are another key."""
+    rows = values.astype(np.uint64).reshape(len(values), BANDS, ROWS)
     keys = np.broadcast_to(np.arange(1, BANDS + 1, dtype=np.uint64), rows.shape[:2])
     for number in range(ROWS):
         keys = mixed(keys + rows[:, :, number])
@@ -128,37 +105,28 @@ def _comparable(canonicals: Sequence[str]) -> NDArray[np.bool_]:
     for number in np.flatnonzero(~long_enough).tolist():
         text = canonicals[number]
         if not text.isascii():
-            long_enough[number] = _long_without_spaces(text)
+            ideographs, letters = unspaced(text)
+            long_enough[number] = ideographs >= LEAST_IDEOGRAPHS or letters >= LEAST_LETTERS
     return long_enough
 
 
-def _long_without_spaces(text: str) -> bool:
-    codes = cp.joined([text])
-    ideographs = int((cp.CLASS[codes] == cp.CJK).sum())
-    letters = sum(int(((codes >= low) & (codes <= high)).sum()) for low, high in _SPACELESS)
-    return ideographs >= LEAST_IDEOGRAPHS or letters >= LEAST_LETTERS
-
-
-def _text_key(mention: Mention, canonical: str, plain: str, alone: bool) -> int:
-    """The key of a text: its own if it is long enough, otherwise one with its author, or none."""
-    if not alone:
-        return _key("text", canonical)
-    told = RETOLD.match(plain)
-    author = told["name"] if told else mention.author.handle or mention.author.id
-    if author is None or not plain:
+def _key_of_short(mention: Mention, text: str, told: str | None) -> int:
+    """The key of a text that is not compared across authors: one with its author, or none."""
+    author = told or mention.author.handle or mention.author.id
+    if author is None or not text:
         return 0
-    return _key(f"short {mention.source}:{author.casefold()}", canonical or plain)
+    return _key(f"short {mention.source}:{author.casefold()}", text)
 
 
 def _key(kind: str, value: str) -> int:
     return xxhash.xxh3_64_intdigest(f"{kind}\x00{value}".encode()) or 1
 
 
-def _repeat(mention: Mention, text: str, claim: Claim) -> Repeat:
-    told = original(mention)
-    reposted = told is not None or mention.kind == "repost" or RETOLD.match(text) is not None
-    of = told or claim.owner
-    if of is None and claim.group != mention.id:  # its owner is past, its group was restored
+def _repeat(mention: Mention, name: str, told: str | None, claim: Claim) -> Repeat:
+    source = original(mention) if mention.repost_of else None
+    reposted = source is not None or mention.kind == "repost" or told is not None
+    of = source or claim.owner
+    if of is None and claim.group != name:  # its owner is past, its group was restored
         of = claim.group
     return Repeat(kind=_kind(reposted, of, claim), of=of, group=claim.group)
 

@@ -1,8 +1,7 @@
 """What every index of repeats must do, whatever stands behind it.
 
 A test module of an adapter makes a subclass of ``RepeatIndexContract`` and gives it a fixture
-``make_index``, whose indexes have a window of 72 h, a lateness of 24 h, and take posts as alike
-from half of the sketch values on.
+``make_index``, whose indexes have a window of 72 h and a lateness of 24 h.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,54 +9,58 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import xxhash
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from rapidfuzz.distance import LCSseq
 
 from pipeline.ports import Claim, Fingerprints, RepeatIndex
 
 MakeIndex = Callable[[], RepeatIndex]
 HOUR = 3_600_000
-VALUES, BANDS, ROWS = 64, 16, 3
+WORDS, BANDS, PHRASES = 24, 8, 8
 
 
 @dataclass(frozen=True)
 class Post:
-    """What a test says of a post: the same ``text`` means the same sketch but for ``changed``."""
+    """What a test says of a post: the same ``text`` means the same words but for ``changed``."""
 
     id: str
     text: int = 0  # 0: nothing to be compared by
-    changed: int = 0  # how many of the 64 sketch values differ from the text's own
+    changed: int = 0  # how many of the 24 words, from the end, differ from the text's own
     exact: tuple[int, int] = (0, 0)
     hour: float = 0
     author: int = 0
+    cut: int = WORDS  # words that are left
 
-    def sketch(self) -> NDArray[np.uint8]:
-        """64 values; the last ``changed`` of them are of another text."""
-        own = np.random.default_rng(self.text).integers(0, 256, VALUES, np.uint8)
-        return np.concatenate((own[: VALUES - self.changed], own[VALUES - self.changed :] + 1))
+    def words(self) -> list[bytes]:
+        """Three letters each; the last ``changed`` of them are of another text."""
+        if not self.text:
+            return []
+        own = np.random.default_rng(self.text).integers(97, 123, (WORDS, 3), np.uint8)
+        other = np.random.default_rng(self.text + 10_000).integers(97, 123, (WORDS, 3), np.uint8)
+        kept = WORDS - self.changed
+        return [word.tobytes() for word in (*own[:kept], *other[kept:])][: self.cut]
 
 
 def fingerprints(posts: Sequence[Post]) -> Fingerprints:
-    """The posts as one batch."""
-    sketch = np.array([post.sketch() for post in posts], np.uint8).reshape(-1, VALUES)
-    rows = sketch[:, : BANDS * ROWS].reshape(-1, BANDS, ROWS).astype(np.uint64)
-    bands: NDArray[np.uint64] = np.zeros((len(posts), BANDS), np.uint64)
-    for row in range(ROWS):
-        bands += rows[:, :, row] + np.uint64(1)
-        bands *= np.uint64(0x9E3779B97F4A7C15)
-    bands += np.arange(BANDS, dtype=np.uint64)
-    bands *= np.uint64(0xD6E8FEB86659FD93)
-    comparable = np.array([post.text != 0 for post in posts], np.bool_)
+    """The posts as one batch: three words in a row make a band or, further on, a phrase."""
+    words = [post.words() for post in posts]
+    keys: NDArray[np.uint64] = np.zeros((len(posts), BANDS + PHRASES), np.uint64)
+    for row, some in enumerate(words):
+        for column in range(min(BANDS + PHRASES, max(0, len(some) - 2))):
+            told = b"%d " % column + b" ".join(some[column : column + 3])
+            keys[row, column] = xxhash.xxh3_64_intdigest(told)
     exact = np.array([post.exact for post in posts], np.uint64).reshape(-1, 2)
     return Fingerprints(
         ids=[post.id for post in posts],
         exact=exact * np.uint64(0x9E3779B97F4A7C15),
-        bands=bands * comparable[:, None],
-        sketch=sketch,
+        bands=keys[:, :BANDS],
+        phrases=keys[:, BANDS:],
+        letters=[b" ".join(some) for some in words],
         at=np.array([post.hour * HOUR for post in posts], np.int64) + 1_700_000_000_000,
         author=np.array([post.author for post in posts], np.uint64),
-        comparable=comparable,
     )
 
 
@@ -71,7 +74,8 @@ posts_of_few_texts = st.lists(
         Post,
         id=st.integers(0, 30).map("x:{}".format),
         text=st.integers(0, 3),
-        changed=st.sampled_from([0, 0, 5, 20, 31, 40]),
+        changed=st.sampled_from([0, 0, 2, 6, 9, 12, 18]),
+        cut=st.sampled_from([WORDS, WORDS, 18, 14, 6, 4]),
         exact=st.tuples(st.integers(0, 3), st.integers(0, 3)),
         hour=st.sampled_from([0, 1, 30, 71, 72, 73, 100, 145, 200, 400]),
         author=st.integers(0, 3),
@@ -118,21 +122,59 @@ class RepeatIndexContract:
         assert (answer.group, answer.owner) == ("x:1", "x:2")
 
     def test_alike_posts_join(self, index: RepeatIndex) -> None:
-        """The likeness is the share of sketch values that agree."""
-        (_, answer) = claim(index, Post("x:1", text=1), Post("x:2", text=1, changed=16))
-        assert answer == Claim("x:1", "x:1", False, 0.75, False)
+        """The likeness is the share of characters they have in common, in order."""
+        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=4)
+        (_, answer) = claim(index, one, two)
+        common = LCSseq.similarity(*fingerprints([one, two]).letters)
+        assert answer == Claim("x:1", "x:1", False, (508 * common // 190) / 254, False)
 
-    def test_a_shared_band_is_not_enough(self, index: RepeatIndex) -> None:
-        """Bands only propose: posts must be alike as a whole."""
-        (_, answer) = claim(index, Post("x:1", text=1), Post("x:2", text=1, changed=40))
+    def test_a_shared_key_is_not_enough(self, index: RepeatIndex) -> None:
+        """Keys only propose: posts must be alike as a whole."""
+        (_, answer) = claim(index, Post("x:1", text=1), Post("x:2", text=1, changed=16))
         assert answer == Claim("x:2", None, False, 0.0, False)
 
+    def test_a_post_that_tells_another_and_more_joins(self, index: RepeatIndex) -> None:
+        """Whichever of the two is the longer one; four words are too few for that."""
+        whole, half, few = Post("x:1", text=1), Post("x:2", text=1, cut=10), Post("x:3", cut=4)
+        few = replace(few, text=1)
+        answers = claim(index, few, whole, half)
+        assert [answer.group for answer in answers] == ["x:3", "x:1", "x:1"]
+        answers = claim(index, replace(half, id="y:2", text=2), replace(whole, id="y:1", text=2))
+        assert [answer.group for answer in answers] == ["y:2", "y:2"]
+
+    def test_characters_by_chance_are_not_enough(self, index: RepeatIndex) -> None:
+        """Without words in common nobody is alike, whatever the letters."""
+        batch = fingerprints([Post("x:1", text=1), Post("x:2", text=1)])
+        letters = [b"aa ab ac ad ae af", b"aaa aba aca ada aea afa"]
+        first, second = index.claim(replace(batch, letters=letters))
+        assert (first.group, second.group) == ("x:1", "x:2")
+
+    def test_scripts_without_spaces_are_alike_by_pairs_of_characters(
+        self, index: RepeatIndex
+    ) -> None:
+        """Their letters are bytes from 128 on; an end that differs is a small edit."""
+        batch = fingerprints([Post(f"x:{n}", text=1) for n in range(3)])
+        text = bytes(range(130, 150))
+        letters = [text, text[:16] + b"\xf0\xf1\xf2", text[::-1]]
+        answers = index.claim(replace(batch, letters=letters))
+        assert [answer.group for answer in answers] == ["x:0", "x:0", "x:2"]
+
     def test_the_most_alike_owner_wins(self, index: RepeatIndex) -> None:
-        """The third shares its first bands with the first post, but more with the second."""
-        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=34)
+        """The third shares its first words with the first post, but more with the second."""
+        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=12)
         claim(index, one, two)
-        (answer,) = claim(index, replace(two, id="x:3", changed=33))
+        (answer,) = claim(index, replace(two, id="x:3", changed=11))
         assert answer.owner == "x:2"
+
+    def test_bands_stay_with_the_first_and_phrases_go_to_the_last(self, index: RepeatIndex) -> None:
+        """So a post finds the head of its matter as well as what was said of it just now."""
+        batch = fingerprints([Post(f"x:{number}", text=1) for number in range(4)])
+        none = np.zeros_like(batch.bands)
+        by_phrase = index.claim(replace(batch, bands=none))
+        assert [answer.owner for answer in by_phrase] == [None, "x:0", "x:1", "x:2"]
+        batch = fingerprints([Post(f"y:{number}", text=2) for number in range(4)])
+        by_band = index.claim(replace(batch, phrases=none))
+        assert [answer.owner for answer in by_band] == [None, "y:0", "y:0", "y:0"]
 
     def test_posts_without_anything_to_compare_are_strangers(self, index: RepeatIndex) -> None:
         """Keys of 0 are no keys."""
@@ -141,7 +183,7 @@ class RepeatIndexContract:
 
     def test_an_id_gets_the_same_answer_again(self, index: RepeatIndex) -> None:
         """A replay and an edit, even one with another text, find the id's own claim."""
-        posts = [Post("x:1", text=1), Post("x:2", text=1, changed=10), Post("x:3", text=2)]
+        posts = [Post("x:1", text=1), Post("x:2", text=1, changed=3), Post("x:3", text=2)]
         before = claim(index, *posts)
         edited = replace(posts[1], text=2)
         assert claim(index, *posts, edited) == [*before, before[1]]
@@ -178,11 +220,11 @@ class RepeatIndexContract:
 
     def test_restored_claims_keep_their_groups(self, make_index: MakeIndex) -> None:
         """After a restart the same posts get the same answers, and new ones join as before."""
-        posts = [Post("x:1", text=1, author=1), Post("x:2", text=1, changed=9, author=2)]
+        posts = [Post("x:1", text=1, author=1), Post("x:2", text=1, changed=3, author=2)]
         before, after = make_index(), make_index()
         answers = claim(before, *posts)
         after.restore(fingerprints(posts), [answer.group for answer in answers])
-        new = Post("x:3", text=1, changed=9, author=2, hour=1)
+        new = Post("x:3", text=1, changed=3, author=2, hour=1)
         assert claim(after, *posts, new) == [*answers, *claim(before, new)]
 
     def test_a_restored_group_may_be_older_than_its_posts(self, index: RepeatIndex) -> None:

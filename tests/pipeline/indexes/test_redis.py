@@ -33,7 +33,7 @@ def make_index(redis_url: str) -> Iterator[MakeIndex]:
     made: list[RedisRepeatIndex] = []
 
     def make() -> RepeatIndex:
-        made.append(RedisRepeatIndex(redis_url, prefix=f"{start}-{len(made)}", alike=0.5))
+        made.append(RedisRepeatIndex(redis_url, prefix=f"{start}-{len(made)}"))
         return made[-1]
 
     yield make
@@ -59,7 +59,7 @@ def test_it_answers_as_the_memory_index(
     make_index: MakeIndex, posts: list[Post], cuts: list[int]
 ) -> None:
     """The same stream, in whatever batches, gets the same answers."""
-    memory, shared = MemoryRepeatIndex(alike=0.5), make_index()
+    memory, shared = MemoryRepeatIndex(), make_index()
     turn = 0
     while posts:
         size = cuts[turn % len(cuts)]
@@ -70,12 +70,12 @@ def test_it_answers_as_the_memory_index(
 def test_three_weeks_are_answered_as_by_the_memory_index(make_index: MakeIndex) -> None:
     """Far longer than claims live, with posts that come up to four days late."""
     pick = random.Random(5)
-    memory, shared = MemoryRepeatIndex(alike=0.5), make_index()
+    memory, shared = MemoryRepeatIndex(), make_index()
     posts = [
         Post(
             id=f"x:{pick.randrange(2_500)}",
             text=pick.randrange(300),
-            changed=pick.choice((0, 0, 9, 30, 40)),
+            changed=pick.choice((0, 0, 3, 8, 12)),
             exact=(pick.choice((0, 0, pick.randrange(400))), pick.randrange(900)),
             hour=number * 500 / 3_000 - pick.choice((0, 0, 0, pick.random() * 96)),
             author=pick.randrange(40),
@@ -93,11 +93,11 @@ def strangers(count: int, first: int, hour: float) -> Fingerprints:
     return Fingerprints(
         ids=[f"x:{number:018}" for number in range(first, first + count)],
         exact=rng.integers(1, 2**64 - 1, (count, 2), np.uint64),
-        bands=rng.integers(1, 2**64 - 1, (count, 16), np.uint64),
-        sketch=rng.integers(0, 256, (count, 64), np.uint8),
+        bands=rng.integers(1, 2**64 - 1, (count, 8), np.uint64),
+        phrases=rng.integers(1, 2**64 - 1, (count, 8), np.uint64),
+        letters=[text.tobytes() for text in rng.integers(97, 123, (count, 90), np.uint8)],
         at=np.full(count, 1_700_000_000_000 + round(hour * HOUR), np.int64),
         author=rng.integers(1, 2**64 - 1, count, np.uint64),
-        comparable=np.ones(count, np.bool_),
     )
 
 
@@ -120,7 +120,7 @@ def test_what_is_past_is_given_back(redis_url: str) -> None:
     index.close()
 
 
-def test_a_post_needs_less_than_600_bytes(redis_url: str) -> None:
+def test_a_post_needs_less_than_700_bytes(redis_url: str) -> None:
     """Measured by the server on 60,000 posts, which share their hashes less than more would."""
     prefix = f"test-{secrets.token_hex(6)}"
     index, client = RedisRepeatIndex(redis_url, prefix=prefix), redis.Redis.from_url(redis_url)
@@ -131,14 +131,14 @@ def test_a_post_needs_less_than_600_bytes(redis_url: str) -> None:
     client.unlink(*client.scan_iter(match=f"*{prefix}*", count=10_000))
     client.close()
     index.close()
-    assert held / 60_000 < 600
+    assert held / 60_000 < 700
 
 
 def test_workers_share_one_index(make_index: MakeIndex, redis_url: str) -> None:
     """What one worker claimed, another finds."""
     one = make_index()
     assert isinstance(one, RedisRepeatIndex)
-    other = RedisRepeatIndex(redis_url, prefix=one.prefix, alike=0.5)
+    other = RedisRepeatIndex(redis_url, prefix=one.prefix)
     claim(one, Post("x:1", text=1))
     (answer,) = claim(other, Post("x:2", text=1))
     other.close()
@@ -150,7 +150,7 @@ def test_workers_share_one_index(make_index: MakeIndex, redis_url: str) -> None:
 
 def test_emptied_while_running(redis_server: RedisServer) -> None:
     """Claims are made anew, also when the server forgot the script and only part of the keys."""
-    index = RedisRepeatIndex(redis_server.url, prefix="emptied", alike=0.5)
+    index = RedisRepeatIndex(redis_server.url, prefix="emptied")
     client = redis.Redis.from_url(redis_server.url)
     first, again = Post("x:1", exact=(0, 4)), Post("x:2", exact=(0, 4))
     claim(index, first)
@@ -169,7 +169,7 @@ def test_emptied_while_running(redis_server: RedisServer) -> None:
 def test_server_away_and_back(redis_server: RedisServer) -> None:
     """While it is away every claim is TryLater; back again, empty, the same index goes on."""
     server = start_server()
-    index = RedisRepeatIndex(server.url, alike=0.5)
+    index = RedisRepeatIndex(server.url)
     claim(index, Post("x:1", text=1))
     server.kill()
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_full_server(redis_server: RedisServer) -> None:
     """A server that may take no more says so: TryLater, and it goes on once there is room."""
     server = start_server()
     client = redis.Redis.from_url(server.url)
-    index = RedisRepeatIndex(server.url, alike=0.5)
+    index = RedisRepeatIndex(server.url)
     claim(index, Post("x:1", text=1))
     client.config_set("maxmemory-policy", "noeviction")
     client.config_set("maxmemory", "100kb")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pipeline.steps import features
-from pipeline.steps.features import hashed, shingles
+from pipeline.steps.features import hashed
 
 anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
@@ -95,19 +95,3 @@ def test_capitals_add_a_token() -> None:
 def test_a_post_cannot_write_a_token_of_ours() -> None:
     """The characters that stand for URLs and users are cleared from what comes in."""
     assert words("\ue000 \ue001 hello") == words("hello")
-
-
-def test_shingles_are_four_characters_two_words_or_two_ideographs() -> None:
-    """Counted on texts where each kind stands alone."""
-    counts = [shingles([text]).hashes.size for text in ("abcdef", "ab cd", "服务器", "ab", "")]
-    assert counts == [3, 3, 4, 1, 0]
-
-
-@settings(deadline=None)
-@given(st.lists(anything.map(lambda text: text.replace("\n", " ")), min_size=1, max_size=6))
-def test_shingles_do_not_depend_on_their_batch(texts: list[str]) -> None:
-    """Ordered by text, and for each text what it gives alone."""
-    whole = shingles(texts)
-    assert (np.diff(whole.rows) >= 0).all()
-    for row, text in enumerate(texts):
-        assert whole.hashes[whole.rows == row].tolist() == shingles([text]).hashes.tolist()
