@@ -5,9 +5,11 @@ finds inside of words is dropped (60–70 % of raw hits). Measured: see bench/li
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from ahocorasick_rs import AhoCorasick, MatchKind
@@ -55,6 +57,10 @@ class _Target(NamedTuple):
     place: places.Place | None = None
 
 
+#: What the automaton finds: the number of the pattern, and where it begins and ends.
+_Raw = tuple[int, int, int]
+
+
 class _Hit(NamedTuple):
     """A pattern found in a text at [start, end), not inside a word."""
 
@@ -88,13 +94,37 @@ class Aliases:
         A component counts only for mentions of its track, a place only where the track's regions
         allow it (anywhere for mentions without a track).
         """
-        pairs = zip(mentions, texts.plain, strict=True)
-        return [self._find_one(mention, text) for mention, text in pairs]
+        found: list[dict[str, Label]] = [{} for _ in mentions]
+        hits = self._raw(texts.plain)
+        places = {row for row, mention in enumerate(mentions) if mention.place}
+        for row in sorted(places.union(hits)):
+            found[row] = self._labels(mentions[row], texts.plain[row], hits.get(row, ()))
+        return found
 
-    def _find_one(self, mention: Mention, text: str) -> dict[str, Label]:
+    def _raw(self, texts: Sequence[str]) -> dict[int, list[_Raw]]:
+        """What the automaton finds in each text that has anything, but for most of what is no word.
+
+        All texts are looked through at once: a call for each costs as much as the search.
+        """
+        cased = [_of_one_length(text) for text in texts]
+        starts = list(accumulate((len(text) + 1 for text in cased), initial=1))
+        whole = "\n".join(("", *cased))
+        found: dict[int, list[_Raw]] = {}
+        for number, start, end in self._automaton.find_matches_as_indexes(
+            whole.lower(), overlapping=True
+        ):
+            # Most lies inside of words of small letters.
+            if "a" <= whole[start] <= "z" and _joins(whole[start - 1], "a"):
+                continue
+            row = bisect_right(starts, start) - 1
+            found.setdefault(row, []).append((number, start - starts[row], end - starts[row]))
+        return found
+
+    def _labels(self, mention: Mention, text: str, raw: Sequence[_Raw]) -> dict[str, Label]:
+        """The heads of one mention, from what the automaton found in its text."""
         labels: dict[str, Label] = {}
         sorts: dict[str, list[_Hit]] = {}
-        for hit in self._hits(text, mention.tracks):
+        for hit in self._hits(text, raw, mention.tracks):
             sorts.setdefault(_HEAD[hit.target.kind], []).append(hit)
         if sorts:
             for head, read in (("component", _component), ("place", _place), ("version", _version)):
@@ -108,19 +138,18 @@ class Aliases:
     def _given(self, mention: Mention) -> Label | None:
         """The place that the platform says the post was made at, if it is one we know."""
         given = (mention.place or "")[:200]
-        hits = [h for h in self._hits(given, mention.tracks) if h.target.kind == "place"]
+        raw = self._raw([given]).get(0, ())
+        hits = [h for h in self._hits(given, raw, mention.tracks) if h.target.kind == "place"]
         if not hits:
             return None
         best = max(hits, key=lambda h: (_NARROW[_where(h).kind], h.end - h.start, -h.start))
-        reason = Evidence(kind="place", value=given[best.start : best.end], weight=0.95)
-        return Label(name=_where(best).name, p=0.95, sure=True, evidence=(reason,))
+        return _label("place", _where(best).name, 0.95, given[best.start : best.end])
 
-    def _hits(self, text: str, tracks: Iterable[str]) -> list[_Hit]:
+    def _hits(self, text: str, raw: Sequence[_Raw], tracks: Iterable[str]) -> list[_Hit]:
+        text = _of_one_length(text)
         low = text.lower()
-        if len(low) != len(text):  # a few letters change their length; then all is one case
-            text = low
         found: list[_Hit] = []
-        for number, start, end in self._automaton.find_matches_as_indexes(low, overlapping=True):
+        for number, start, end in raw:
             for target in self._targets[number]:
                 if target.tracks is not None and target.tracks.isdisjoint(tracks or _NO_TRACK):
                     continue
@@ -180,6 +209,14 @@ def _where(hit: _Hit) -> places.Place:
     if hit.target.place is None:
         raise ValueError("this hit is no place")
     return hit.target.place
+
+
+def _of_one_length(text: str) -> str:
+    """The text; in small letters if it has one of the few that change their length with case."""
+    if text.isascii():
+        return text
+    low = text.lower()
+    return text if len(low) == len(text) else low
 
 
 def _is_ideographic(char: str) -> bool:
@@ -242,8 +279,7 @@ def _component(hits: Sequence[_Hit], text: str) -> Label | None:
     name, best = ranked[0]
     # One named part is nearly always the one that is meant; among several we merely guess.
     p = 0.92 if len(ranked) == 1 else 0.6
-    reason = Evidence(kind="component", value=best.form, weight=p)
-    return Label(name=name, p=p, sure=p >= SURE, evidence=(reason,))
+    return _label("component", name, p, best.form)
 
 
 def _place(hits: Sequence[_Hit], text: str) -> Label | None:
@@ -259,8 +295,7 @@ def _place(hits: Sequence[_Hit], text: str) -> Label | None:
     if best is None:
         return None
     _, hit, p = best
-    reason = Evidence(kind="place", value=text[hit.start : hit.end], weight=p)
-    return Label(name=_where(hit).name, p=p, sure=p >= SURE, evidence=(reason,))
+    return _label("place", _where(hit).name, p, text[hit.start : hit.end])
 
 
 def _place_p(hit: _Hit, text: str) -> float:
@@ -295,12 +330,14 @@ def _version(hits: Sequence[_Hit], text: str) -> Label | None:
                 system = name, text[hit.start : match.end()]
         elif hit.target.kind == "version":
             if match := _SPELT.match(text, hit.end):
-                return _version_label(match[1], text[hit.start : match.end()], 0.9)
+                return _label("version", match[1], 0.9, text[hit.start : match.end()])
         elif (match := _SHORT.match(text, hit.end - 1)) and "." in match[1]:
-            return _version_label(match[1], text[hit.start : match.end()], 0.85)
-    return None if system is None else _version_label(*system, 0.9)
+            return _label("version", match[1], 0.85, text[hit.start : match.end()])
+    return None if system is None else _label("version", system[0], 0.9, system[1])
 
 
-def _version_label(name: str, found: str, p: float) -> Label:
-    reason = Evidence(kind="version", value=found, weight=p)
+@lru_cache(20_000)
+def _label(head: str, name: str, p: float, found: str) -> Label:
+    """Labels are frozen and much the same from post to post: one object serves all."""
+    reason = Evidence(kind=head, value=found, weight=p)
     return Label(name=name, p=p, sure=p >= SURE, evidence=(reason,))
