@@ -72,6 +72,10 @@ class Enricher:
         """Puts the claims of past feedback back into the index of repeats."""
         repeats.restore(feedback, self._index)
 
+    def forget(self, ids: Sequence[str]) -> None:
+        """Takes the letters of erased mentions out of the index of repeats."""
+        self._index.forget(ids)
+
     def _spent(self, step: str) -> None:
         now = self._timer()
         self.seconds[step] += now - self._since

@@ -271,6 +271,13 @@ class RepeatIndex(Protocol):
         """Puts back claims of the past with the groups they were given, after a restart."""
         ...
 
+    def forget(self, ids: Sequence[str]) -> None:
+        """Overwrites the letters of these posts, which were erased. What they claimed stays theirs.
+
+        Nobody is alike to them from now on; unknown ids are passed over. Raises TryLater.
+        """
+        ...
+
 
 # ---- warehouse --------------------------------------------------------------------------------
 

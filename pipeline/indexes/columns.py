@@ -79,6 +79,12 @@ class Strings:
         self._ends.add(np.cumsum(sizes) + len(self._bytes))
         self._bytes += b"".join(texts)
 
+    def blank(self, number: int) -> None:
+        """Overwrites one text with zeros."""
+        ends = self._ends.rows
+        first, last = int(ends[number - 1]) if number else 0, int(ends[number])
+        self._bytes[first:last] = bytes(last - first)
+
     def keep(self, kept: NDArray[np.bool_]) -> None:
         """Forgets all texts but these."""
         sizes = np.diff(self._ends.rows, prepend=0)

@@ -88,6 +88,12 @@ class MemoryRepeatIndex:
         """See the port."""
         self._take(batch, groups)
 
+    def forget(self, ids: Sequence[str]) -> None:
+        """See the port."""
+        found = self._by_id.find(_hashed(ids), self._id_keys.rows).numbers
+        for slot in found[found >= 0].tolist():
+            self._letters.blank(slot)
+
     def _take(self, batch: Fingerprints, groups: Sequence[str] | None) -> list[Claim]:
         claims: list[Claim] = []
         now = self._watermarks(batch.at)
@@ -115,7 +121,7 @@ class MemoryRepeatIndex:
 
     def _run(self, run: Fingerprints, now: Times, groups: Sequence[str] | None) -> list[Claim]:
         """Answers posts of which no two are further apart than the window."""
-        ids = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in run.ids], np.uint64)
+        ids = _hashed(run.ids)
         slots, fresh = self._slots(ids, now)
         if fresh.size:
             new = _only(run, fresh)
@@ -335,6 +341,10 @@ class MemoryRepeatIndex:
         flags = kept.tolist()
         self._groups = [g for g, keep in zip(self._groups, flags, strict=True) if keep]
         self._owners = [o for o, keep in zip(self._owners, flags, strict=True) if keep]
+
+
+def _hashed(ids: Sequence[str]) -> Keys:
+    return np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in ids], np.uint64)
 
 
 def _ms(span: timedelta) -> int:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import numpy as np
 import redis
 import xxhash
+from numpy.typing import NDArray
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -86,6 +87,8 @@ class RedisRepeatIndex:
         script = (files("pipeline.indexes") / "claims.lua").read_text(encoding="utf-8")
         # Sends the script's digest; the script itself only to a server that does not know it.
         self._script = self._client.register_script(script)
+        forget = (files("pipeline.indexes") / "forget.lua").read_text(encoding="utf-8")
+        self._forgets = self._client.register_script(forget)
 
     def claim(self, batch: Fingerprints) -> list[Claim]:
         """See the port. Raises TryLater while the server is away, GiveUp if it refuses us."""
@@ -94,6 +97,14 @@ class RedisRepeatIndex:
     def restore(self, batch: Fingerprints, groups: Sequence[str]) -> None:
         """See the port. Claims that the server still has stay as they are."""
         self._take(batch, groups)
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """See the port. The server's own files and copies are its owner's to clear."""
+        keys = (_hashed(ids) ^ _OF_IDS).astype(">u8").tobytes()
+        try:
+            self._forgets(keys=[self._start], args=[keys])
+        except redis.RedisError as error:
+            raise self._translated(error) from error
 
     def close(self) -> None:
         """Closes the connection. The claims stay in the server."""
@@ -116,10 +127,9 @@ class RedisRepeatIndex:
     ) -> list[bytes | str]:
         """The arguments of the script for a part of a batch."""
         ids = batch.ids[part]
-        hashes = np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in ids], np.uint64)
         keys = np.hstack(
             [
-                (hashes ^ _OF_IDS)[:, None],
+                (_hashed(ids) ^ _OF_IDS)[:, None],
                 *(
                     np.where(kind[part] == 0, 0, kind[part] ^ salt)
                     for kind, salt in (
@@ -168,6 +178,10 @@ class RedisRepeatIndex:
             f"the server at the address in {self._setting} cannot keep repeats "
             f"({text.partition(' ')[0][:40]}): it must be Valkey or Redis from 6.2 on, no cluster"
         )
+
+
+def _hashed(ids: Sequence[str]) -> NDArray[np.uint64]:
+    return np.array([xxhash.xxh3_64_intdigest(name.encode()) for name in ids], np.uint64)
 
 
 def _claims(answers: Sequence[Any]) -> Iterator[Claim]:

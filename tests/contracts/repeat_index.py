@@ -240,6 +240,18 @@ class RepeatIndexContract:
         (answer,) = claim(index, Post("x:2", exact=(0, 4), hour=60))
         assert answer.group == "x:2"
 
+    def test_what_was_erased_is_not_compared(self, index: RepeatIndex) -> None:
+        """Its letters go; its id, its group and its exact keys stay."""
+        one, two = Post("x:1", text=1, exact=(0, 4)), Post("x:2", text=2)
+        before = claim(index, one, two)
+        index.forget(["x:1", "x:9"])
+        index.forget([])
+        alike, copy, other = claim(
+            index, Post("x:3", text=1), Post("x:4", exact=(0, 4)), Post("x:5", text=2)
+        )
+        assert (alike.group, copy.group, other.group) == ("x:3", "x:1", "x:2")
+        assert claim(index, one, two) == before
+
     @settings(
         max_examples=60,
         deadline=None,
