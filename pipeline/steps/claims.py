@@ -14,7 +14,7 @@ import orjson
 from ahocorasick_rs import AhoCorasick, MatchKind
 
 from pipeline.model import Evidence, Label
-from pipeline.steps.text import Texts, canonicals
+from pipeline.steps.text import Texts, prepare_texts
 
 HEAD: Final = "claim"
 #: Words before a phrase in which a denial takes the claim back: "has not really been hacked".
@@ -74,10 +74,12 @@ def _known() -> _Known:
     claims: dict[str, list[str]] = {}
     for claim, languages in _data()["claims"].items():
         given = [phrase for phrases in languages.values() for phrase in phrases]
-        for phrase in canonicals(given):
+        for phrase in prepare_texts(given).canonical:
             of = claims.setdefault(f" {phrase} ", [])
             if claim not in of:
                 of.append(claim)
     phrases = sorted(claims)
     finder = AhoCorasick(phrases, matchkind=MatchKind.Standard, store_patterns=False)
-    return _Known(finder, phrases, claims, frozenset(canonicals(list(_data()["denials"]))))
+    return _Known(
+        finder, phrases, claims, frozenset(prepare_texts(list(_data()["denials"])).canonical)
+    )
