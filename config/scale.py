@@ -72,7 +72,7 @@ def index(known: Settings) -> RepeatIndex:
         log.warning("repeats are kept in memory: fine for one worker; several need [repeats] url")
         return MemoryRepeatIndex()
     return RedisRepeatIndex(
-        known.repeats.url.get_secret_value(), setting="GROUNDSWELL_REPEATS__URL"
+        known.repeats.url.get_secret_value(), setting="GROUNDSWELL_REPEATS__URL", guarded=True
     )
 
 
@@ -105,8 +105,6 @@ def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     meters.watch_broker(shared, ("worker",))
     if (url := known.repeats.url) is not None:
         meters.watch_index(lambda: connect(url.get_secret_value(), "the index of repeats"))
-    # A server remembers by itself; what is in memory is rebuilt from the topic.
-    restore = enrich.restore if isinstance(kept, MemoryRepeatIndex) else None
     return {
         "worker": Worker(
             shared,
@@ -116,7 +114,10 @@ def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
             # Committed together; while a part goes through the steps, the ones before it fly.
             batch=4 * wiring.WORKER_BATCH,
             at_once=wiring.WORKER_BATCH,
-            restore=restore,
+            restore=enrich.restore,
+            forget=enrich.forget,
+            # A server remembers by itself; what is in memory is rebuilt from the topic.
+            remembers=isinstance(kept, RedisRepeatIndex),
         )
     }
 

@@ -2,7 +2,8 @@
 
 GroundswellError
 ├── TryLater     wait (growing, jittered) and do the same again: nothing is wrong with the record
-│   └── Fenced   somebody else took over this consumer's place; what was polled is theirs now
+│   ├── Fenced   somebody else took over this consumer's place; what was polled is theirs now
+│   └── Emptied  the index of repeats lost claims: they are restored before the next turn
 ├── SetAside     this one record goes to the dead letters with its reason; the rest goes on
 └── GiveUp       the process stops and says which setting or command to mend
     └── Misuse   the command line or a file given to it is wrong (exit code 2)
@@ -28,6 +29,10 @@ class TryLater(GroundswellError):
 
 class Fenced(TryLater):
     """The consumer's lease or partition now belongs to another; nothing was committed."""
+
+
+class Emptied(TryLater):
+    """The index of repeats lost claims; nothing was claimed. Restore them, then claim again."""
 
 
 class SetAside(GroundswellError):

@@ -12,7 +12,7 @@ from pydantic_core import PydanticSerializationError
 
 from pipeline import deadletters, topics
 from pipeline.decoding import read, read_post
-from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.errors import Emptied, GiveUp, SetAside, TryLater
 from pipeline.model import Decision, Feedback, Incident, Mention, Removal, from_ms, to_ms
 from pipeline.ports import Broker, Clock, Record
 from pipeline.reading import batches
@@ -44,7 +44,9 @@ class Worker:
     A turn polls up to ``batch`` records and commits them together; ``at_once`` of them pass the
     steps, and fly to the broker while the next ones do. ``enrich`` gives feedback one for one, in
     order, equal for any number of mentions; what makes it raise is found by halving and set aside.
-    ``restore`` gets the feedback of the last 72 h before the first turn, oldest first, in batches.
+    ``restore`` gets the feedback of the last 72 h before the first turn, oldest first, in batches;
+    with ``remembers``, for an index that outlives us, only after ``enrich`` raised Emptied.
+    ``forget`` gets the ids of what was erased.
     Every step may happen again after a crash: a mention enriched twice claims its own keys again
     and gets the same answer. ``totals`` counts mentions, repeats, linked, removals and dead since
     the start.
@@ -60,6 +62,8 @@ class Worker:
         batch: int = 1_000,
         at_once: int = 500,
         restore: Callable[[Sequence[Feedback]], None] | None = None,
+        remembers: bool = False,
+        forget: Callable[[Sequence[str]], None] | None = None,
     ) -> None:
         self._broker = broker
         self._enrich = enrich
@@ -68,6 +72,8 @@ class Worker:
         self._batch = batch
         self._at_once = at_once
         self._restore = restore
+        self._is_restored = remembers
+        self._forget = forget
         self._consumer = broker.consumer("worker", [topics.MENTIONS])
         self._incidents = broker.reader([topics.INCIDENTS, topics.DECISIONS])
         self._producer = broker.producer()
@@ -82,7 +88,9 @@ class Worker:
             self._read_incidents()
             if records:
                 self._handle(records)
-        except TryLater:
+        except TryLater as error:
+            if isinstance(error, Emptied):
+                self._is_restored = False
             self._consumer.rewind()
             self._producer.close()
             self._producer = self._broker.producer()
@@ -98,8 +106,8 @@ class Worker:
     # ---- what is known ------------------------------------------------------------------------
 
     def _rebuild(self) -> None:
-        """Hands the past to ``restore``, once."""
-        if self._restore is None:
+        """Hands the past to ``restore``, where that is not done yet."""
+        if self._restore is None or self._is_restored:
             return
         since = from_ms(max(0, to_ms(self._clock.now()) - MEMORY_MS))
         reader = self._broker.reader([topics.FEEDBACK], since)
@@ -110,7 +118,7 @@ class Worker:
                     self._restore(past)
         finally:
             reader.close()
-        self._restore = None
+        self._is_restored = True
 
     def _read_incidents(self) -> None:
         """Brings the book up to date. What is unreadable here, ``store`` sets aside."""
@@ -138,6 +146,9 @@ class Worker:
             outcomes = list(map(self._produce, some, self._outcomes(some)))
             counts += _counted(outcomes)
             erased += [r.key for r, what in zip(some, outcomes, strict=True) if _erases(what)]
+            if self._forget is not None:
+                gone = [r.key for r in some if r.value is None]
+                self._forget([*gone, *erased])
         self._producer.flush()
         if erased:
             # Only now: with the removal on its way, nothing but the text is lost with the record.

@@ -6,10 +6,13 @@ by the time of the stream; what it took is given back when its age (96 h of stre
 after 96 to 192 h. About 500 bytes a post once there are a few 100,000 (``bench.redis`` measures),
 up to 1.5 million posts an age; beyond that, raise the server's ``hash-max-listpack-entries``.
 
-Emptied, restarted or short of memory, the server loses claims: posts are then the first of their
-group again. Set ``maxmemory-policy noeviction``: a full server then says so, and we wait.
+Emptied or restarted, the server loses claims: posts would be the first of their group again. So
+``whole.lua`` looks before each claim whether it is the same server in the same run, in which all
+was restored that had been claimed before. Set ``maxmemory-policy noeviction``: a full server then
+says so, and we wait.
 """
 
+import secrets
 import struct
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -23,7 +26,7 @@ from numpy.typing import NDArray
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pipeline.errors import GiveUp, GroundswellError, TryLater
+from pipeline.errors import Emptied, GiveUp, GroundswellError, TryLater
 from pipeline.indexes import alike
 from pipeline.indexes.memory import LATENESS, WINDOW
 from pipeline.ports import Claim, Fingerprints
@@ -32,6 +35,8 @@ from pipeline.ports import Claim, Fingerprints
 AT_ONCE: Final = 2_000
 #: Seconds to reach the server, and to wait for an answer while others' calls run.
 _CONNECT, _ANSWER = 5.0, 30.0
+#: Seconds in which what other workers had claimed before the loss comes to ``feedback``.
+_LANDED: Final = 3.0
 # Ids, exact keys and bands share their hashes in the server: these keep them apart.
 _OF_IDS, _OF_EXACT, _OF_BANDS = (
     np.uint64(0x6A09E667F3BCC908),
@@ -56,8 +61,9 @@ class RedisRepeatIndex:
     """``RepeatIndex`` in a server at ``url`` (``redis://:password@host:port/0``, ``rediss://…``).
 
     All keys start with ``prefix``; indexes of one prefix are one index, whoever uses them. Nothing
-    is connected before the first claim. ``setting`` is what the user calls ``url``. Raises GiveUp
-    for what is no address.
+    is connected before the first claim. ``setting`` is what the user calls ``url``. With
+    ``guarded`` a claim raises Emptied where claims may be lost: who claims again after that has
+    restored them. Raises GiveUp for what is no address.
     """
 
     def __init__(
@@ -68,8 +74,10 @@ class RedisRepeatIndex:
         window: timedelta = WINDOW,
         lateness: timedelta = LATENESS,
         setting: str = "index",
+        guarded: bool = False,
     ) -> None:
         self.prefix = prefix
+        self._asks_as = secrets.token_hex(8) if guarded else None
         self._setting = setting
         self._start = f"{{{prefix}}}:"
         self._window = _ms(window)
@@ -84,15 +92,22 @@ class RedisRepeatIndex:
             )
         except ValueError as error:
             raise GiveUp(f"{setting} is no address of a Redis or Valkey server") from error
-        script = (files("pipeline.indexes") / "claims.lua").read_text(encoding="utf-8")
+        parts = (files("pipeline.indexes") / name for name in ("whole.lua", "claims.lua"))
+        script = "".join(part.read_text(encoding="utf-8") for part in parts)
         # Sends the script's digest; the script itself only to a server that does not know it.
         self._script = self._client.register_script(script)
         forget = (files("pipeline.indexes") / "forget.lua").read_text(encoding="utf-8")
         self._forgets = self._client.register_script(forget)
 
     def claim(self, batch: Fingerprints) -> list[Claim]:
-        """See the port. Raises TryLater while the server is away, GiveUp if it refuses us."""
-        return self._take(batch, None)
+        """See the port. Raises TryLater while the server is away, GiveUp if it refuses us.
+
+        With ``guarded`` also Emptied.
+        """
+        claims = self._take(batch, None)
+        if self._asks_as is not None:
+            self._asks_as = secrets.token_hex(8)  # what was restored before counts no more
+        return claims
 
     def restore(self, batch: Fingerprints, groups: Sequence[str]) -> None:
         """See the port. Claims that the server still has stay as they are."""
@@ -112,11 +127,14 @@ class RedisRepeatIndex:
 
     def _take(self, batch: Fingerprints, groups: Sequence[str] | None) -> list[Claim]:
         claims: list[Claim] = []
+        keys = [self._start]
+        if groups is None and self._asks_as is not None:
+            keys.append(self._asks_as)
         for first in range(0, len(batch.ids), AT_ONCE):
             part = slice(first, first + AT_ONCE)
             arguments = self._packed(batch, part, None if groups is None else groups[part])
             try:
-                answers = self._script(keys=[self._start], args=arguments)
+                answers = self._script(keys=keys, args=arguments)
             except redis.RedisError as error:
                 raise self._translated(error) from error
             claims += _claims(answers)
@@ -171,6 +189,8 @@ class RedisRepeatIndex:
             redis.exceptions.TryAgainError,
         )
         text = str(error)
+        if text.startswith("EMPTIED"):
+            return Emptied("the server of repeats lost what it had: it is restored", _LANDED)
         if isinstance(error, later) or text.startswith(("OOM", "BUSY", "MASTERDOWN", "MISCONF")):
             return TryLater("the server of repeats is away, full or busy")
         # Its own text may quote arguments.

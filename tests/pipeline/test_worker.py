@@ -12,7 +12,7 @@ from pipeline import deadletters, topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.decoding import read
-from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.errors import Emptied, GiveUp, SetAside, TryLater
 from pipeline.incidents import Book
 from pipeline.model import Feedback, Mention, Removal, Repeat
 from pipeline.worker import Enrich, Worker, enriched
@@ -247,6 +247,28 @@ def test_the_past_is_restored_before_the_first_turn(
 
     assert [each.mention.external_id for each in past] == ["0001", "0002"]
     assert past[0].repeat.group == "forum:0000"
+
+
+def test_an_index_that_lost_claims_is_restored(broker: LocalBroker, clock: ManualClock) -> None:
+    """One that remembers by itself gets the past only after it said so, before the next batch."""
+    seen: list[str] = []
+    past: list[Feedback] = []
+    lost = [True]
+
+    def claiming(mentions: Sequence[Mention]) -> list[Feedback]:
+        if lost.pop() if lost else False:
+            raise Emptied("the index lost what it had")
+        seen.extend(f"{each.mention.external_id} restored" for each in past)
+        return enrich(mentions)
+
+    send(broker, topics.FEEDBACK, feedback(mention(0)))
+    send(broker, topics.MENTIONS, mention(1))
+    role = Worker(broker, claiming, Book(), clock, restore=past.extend, remembers=True)
+    with pytest.raises(Emptied):
+        role.turn(0)
+    assert past == []
+    assert role.turn(0) == 1
+    assert seen == ["0000 restored"]
 
 
 def test_another_worker_goes_on_where_one_left(broker: LocalBroker, clock: ManualClock) -> None:

@@ -10,7 +10,7 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import GiveUp, TryLater
+from pipeline.errors import Emptied, GiveUp, TryLater
 from pipeline.indexes.memory import MemoryRepeatIndex
 from pipeline.indexes.redis import RedisRepeatIndex
 from pipeline.ports import Claim, Fingerprints, RepeatIndex
@@ -177,6 +177,51 @@ def test_server_away_and_back(redis_server: RedisServer) -> None:
             claim(index, Post("x:2", text=1))
     server.start()
     assert claim(index, Post("x:2", text=1))[0].group == "x:2"
+    index.close()
+    server.stop()
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+def test_lost_claims_are_restored_first(redis_server: RedisServer, restarted: bool) -> None:
+    """An emptied server answers nobody until one who was told so has restored and claims again."""
+    server = start_server()
+    one, two = (RedisRepeatIndex(server.url, guarded=True) for _ in range(2))
+    for index in (one, two):
+        with pytest.raises(Emptied):
+            claim(index, Post("x:1", text=1))
+    assert claim(one, Post("x:1", text=1))[0].group == "x:1"
+    assert claim(two, Post("x:2", text=1))[0].group == "x:1"
+    if restarted:
+        server.kill()
+        server.start()
+    else:
+        client = redis.Redis.from_url(server.url)
+        client.flushall()
+        client.close()
+    with pytest.raises(Emptied):
+        claim(two, Post("x:3", text=1))
+    two.restore(fingerprints([Post("x:1", text=1)]), ["x:1"])
+    with pytest.raises(Emptied):
+        claim(one, Post("x:4", text=1))  # it was not told yet, and may not vouch for two
+    assert claim(two, Post("x:3", text=1))[0].group == "x:1"
+    assert claim(one, Post("x:4", text=1))[0].group == "x:1"
+    for index in (one, two):
+        index.close()
+    server.stop()
+
+
+def test_a_loss_while_restoring_is_noticed(redis_server: RedisServer) -> None:
+    """Who was told of one loss and restored has to do so again after the next."""
+    server = start_server()
+    index = RedisRepeatIndex(server.url, guarded=True)
+    client = redis.Redis.from_url(server.url)
+    with pytest.raises(Emptied):
+        claim(index, Post("x:1", text=1))
+    client.flushall()
+    with pytest.raises(Emptied):
+        claim(index, Post("x:1", text=1))
+    assert claim(index, Post("x:1", text=1))[0].group == "x:1"
+    client.close()
     index.close()
     server.stop()
 
