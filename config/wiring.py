@@ -88,6 +88,7 @@ class Pipeline:
             clock,
             batch=WORKER_BATCH,
             restore=self.enrich.restore,
+            forget=self.enrich.forget,
         )
         self.store = Store(broker, warehouse, clock, batch=store_batch)
         self.watch = Watch(

@@ -37,6 +37,10 @@ class Book(Protocol):
         """Takes a person's decision."""
         ...
 
+    def learn(self, profile: Profile) -> Any:
+        """Takes what people taught about an incident."""
+        ...
+
 
 class Worker:
     """Polls mentions, enriches them, produces feedback and commits (a role, see ``roles``).
@@ -75,7 +79,7 @@ class Worker:
         self._is_restored = remembers
         self._forget = forget
         self._consumer = broker.consumer("worker", [topics.MENTIONS])
-        self._incidents = broker.reader([topics.INCIDENTS, topics.DECISIONS])
+        self._incidents = broker.reader([topics.INCIDENTS, topics.DECISIONS, topics.PROFILES])
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
 
@@ -129,6 +133,8 @@ class Worker:
                 try:
                     if record.topic == topics.INCIDENTS:
                         self._book.put(read(Incident, record.value))
+                    elif record.topic == topics.PROFILES:
+                        self._book.learn(read(Profile, record.value))
                     else:
                         self._book.decide(read(Decision, record.value))
                 except SetAside:
@@ -146,10 +152,10 @@ class Worker:
             outcomes = list(map(self._produce, some, self._outcomes(some)))
             counts += _counted(outcomes)
             erased += [r.key for r, what in zip(some, outcomes, strict=True) if _erases(what)]
-            if self._forget is not None:
-                gone = [r.key for r in some if r.value is None]
-                self._forget([*gone, *erased])
         self._producer.flush()
+        gone = [*erased, *(record.key for record in records if record.value is None)]
+        if gone and self._forget is not None:
+            self._forget(gone)
         if erased:
             # Only now: with the removal on its way, nothing but the text is lost with the record.
             for key in erased:

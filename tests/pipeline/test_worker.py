@@ -231,6 +231,17 @@ def test_incidents_and_decisions_are_known_before_the_batch(
     assert deadletters.listing(broker) == []  # the store sets the unreadable one aside
 
 
+def test_what_is_erased_is_forgotten(broker: LocalBroker, clock: ManualClock) -> None:
+    """Erased by a removal, or gone with a tombstone as when its author was erased."""
+    send(broker, topics.MENTIONS, mention(1), mention(2), erased(mention(1)))
+    producer = broker.producer()
+    producer.send(topics.MENTIONS, mention(2).key, None)
+    producer.flush()
+    gone: list[str] = []
+    Worker(broker, enrich, Book(), clock, forget=gone.extend).turn(0)
+    assert set(gone) == {mention(1).id, mention(2).id}
+
+
 def test_the_past_is_restored_before_the_first_turn(
     broker: LocalBroker, clock: ManualClock
 ) -> None:
