@@ -51,7 +51,7 @@ class DuckDBWarehouse:
         self.path = path
         self._file = DuckDBFile(path, read_only=read_only, memory_limit=memory_limit)
         self._upserts = named.load(_FOLDER, "upserts")
-        self._queries = named.load(_FOLDER, "queries")
+        self._queries = {**named.load(_FOLDER, "queries"), **named.load(_FOLDER, "crowd_queries")}
         self._writing = threading.Lock()
         self._revision = 0
         self._holds_erased = False
@@ -194,7 +194,7 @@ class DuckDBWarehouse:
             )
 
     def _renew_views(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        views = named.load(_FOLDER, "views")
+        views = {**named.load(_FOLDER, "views"), **named.load(_FOLDER, "crowd_views")}
         text = "\n".join(view.text for view in views.values())
         digest = hashlib.sha256(text.encode()).hexdigest()
         if self._meta(cursor).get("views") == digest:

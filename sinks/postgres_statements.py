@@ -28,7 +28,7 @@ class Statement:
 
 def load(file: str) -> dict[str, Statement]:
     """The statements of ``sinks/postgres_sql/<file>.sql``."""
-    templates = named.load(FOLDER, "templates")
+    templates = {**named.load(FOLDER, "templates"), **named.load(FOLDER, "crowd_templates")}
     return {
         name: numbered(filled(query.text, templates))
         for name, query in named.load(FOLDER, file).items()

@@ -106,7 +106,7 @@ class PostgresWarehouse:
         self._link = PostgresLink(url, schema, setting)
         self._analysts = PostgresLink(reading or url, schema, setting)
         self._upserts = statements.load("upserts")
-        self._queries = statements.load("queries")
+        self._queries = statements.load("queries") | statements.load("crowd_queries")
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._prepare()
@@ -318,7 +318,8 @@ class PostgresWarehouse:
             connection.run_all(["SET LOCAL statement_timeout = 0", *missing])
 
     def _renew_views(self, connection: Connection, meta: Mapping[str, str]) -> None:
-        views = [view.text for view in statements.load("views").values()]
+        named = statements.load("views") | statements.load("crowd_views")
+        views = [view.text for view in named.values()]
         digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
         if meta.get("views") == digest:
             return

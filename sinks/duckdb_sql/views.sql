@@ -194,7 +194,8 @@ SELECT i.incident_id, i.version, i.title,
     i.started_at, i.opened_at, i.resolved_at, i.is_proposed,
     CASE WHEN coalesce(w.verb, '') <> 'dismiss' THEN coalesce(a.into_id, i.official_id) END
         AS official_id,
-    i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at
+    i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at,
+    i.record ->> 'topic' AS topic
 FROM dim_incident i
 LEFT JOIN incident_word w ON w.incident_id = i.incident_id
 LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
@@ -265,7 +266,7 @@ CREATE VIEW incidents AS
 SELECT i.incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,
     official_id, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
     coalesce(c.mentions, 0) AS mentions, tracks, components, regions, url, first_report_at, version,
-    updated_at
+    updated_at, topic
 FROM incident_now i
 LEFT JOIN incident_count c ON c.incident_id = i.incident_id
 LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_id);

@@ -46,6 +46,13 @@ VIEWS = {
     "coverage": "source, track, from_at, to_at, is_gap, cause",
     "mentions_hourly": "track, hour, intent, topic, mentions, witnesses",
     "removals": "id, kind, asked_at, done_at",
+    "crowd": (
+        "incident_id, hour, stance, witnesses, recovered, still_broken, normal, unnamed_regions, "
+        "unnamed_components, other_tracks"
+    ),
+    "rumours": (
+        "incident_id, track, claim, mentions, witnesses, first_seen_at, last_seen_at, first_id"
+    ),
 }
 #: When a row was written depends on the batch it came in.
 OF_THE_WRITE = {"updated_at", "done_at"}

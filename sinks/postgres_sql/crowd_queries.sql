@@ -1,0 +1,68 @@
+-- What the incident page and its API ask about the crowd.
+
+-- name: incident_crowd
+-- The view crowd for the incident $id, in the order of time, with counts over all of it.
+WITH it AS MATERIALIZED (
+    SELECT * FROM incident_now WHERE incident_id = $id::text
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::text
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+), own_ids AS MATERIALIZED (
+    SELECT mention_id AS id FROM own_links
+    UNION
+    SELECT subject FROM own_decisions
+    UNION
+    SELECT m.id FROM it i JOIN fct_mention m
+        ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
+    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+    UNION
+    SELECT m.id FROM it i JOIN fct_mention m
+        ON m.event_at >= i.started_at - INTERVAL '25 hours'
+        AND m.event_at < i.started_at - INTERVAL '1 hour'
+    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (SELECT id FROM own_ids)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
+    WHERE incident_id = $id::text
+), own_mentions_now AS MATERIALIZED (
+    SELECT * FROM @mention_now_of(own_mentions) m
+), said AS MATERIALIZED (
+    SELECT * FROM @crowd_said_of(it, words, own_mentions_now) s
+), whole AS (
+    SELECT count(DISTINCT witness) FILTER (WHERE says = 'broken' AND phase = 'after')
+            AS broken_since,
+        count(DISTINCT witness) FILTER (WHERE says = 'works' AND phase = 'after')
+            AS recovered_since,
+        count(DISTINCT witness) FILTER (WHERE says = 'works') AS recovered_in_all,
+        count(DISTINCT witness) FILTER (WHERE says = 'broken') AS witnesses_in_all
+    FROM said WHERE phase <> 'before'
+)
+SELECT c.*, w.broken_since, w.recovered_since, w.recovered_in_all, w.witnesses_in_all
+FROM @crowd_of(it, said) c CROSS JOIN whole w ORDER BY c.hour;
+
+-- name: incident_rumours
+-- Rumours in posts of the incident $id, and in posts of its tracks that belong to no incident, from
+-- an hour before it began to a day after its end.
+WITH it AS MATERIALIZED (
+    SELECT * FROM incident_now WHERE incident_id = $id::text
+), own_mentions AS MATERIALIZED (
+    SELECT m.* FROM it i JOIN fct_mention m ON m.event_at >= i.started_at - INTERVAL '1 hour'
+        AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
+    WHERE (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+        AND strpos(m.label_evidence::text, '"claim":') > 0
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
+), best AS MATERIALIZED (
+    SELECT * FROM @best_link_of(words) b
+), own_mentions_now AS MATERIALIZED (
+    SELECT * FROM @mention_now_of(own_mentions) m
+)
+SELECT claim, CAST(sum(mentions) AS bigint) AS mentions, CAST(sum(witnesses) AS bigint) AS witnesses,
+    min(first_seen_at) AS first_seen_at, max(last_seen_at) AS last_seen_at
+FROM @rumour_of(own_mentions_now, best) r
+WHERE r.incident_id IS NULL OR r.incident_id = $id::text
+GROUP BY claim ORDER BY witnesses DESC, claim;

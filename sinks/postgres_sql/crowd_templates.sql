@@ -1,0 +1,129 @@
+-- Templates of the views and queries about the crowd (see templates.sql).
+
+-- name: crowd_said_of
+-- Who said of which incident (@1) that it is broken, or that it works, from words on links (@2) and
+-- mentions (@3): linked posts, and of incidents whose owner has closed them what was said on the
+-- track within a day after (phase after) or on the day before they began (phase before) and that
+-- neither component nor topic tells apart.
+WITH said AS (
+    SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
+        CASE WHEN is_report THEN 'broken' ELSE 'works' END AS says
+    FROM @3
+    WHERE witness IS NOT NULL AND (is_report OR (intent = 'recovery'
+        AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')))
+), linked AS (
+    SELECT i.incident_id, s.*,
+        CASE WHEN NOT i.is_proposed AND i.status IN ('resolved', 'postmortem')
+            AND s.event_at > i.resolved_at THEN 'after' ELSE 'during' END AS phase
+    FROM @2 l
+    JOIN said s ON s.id = l.mention_id
+    JOIN @1 i ON i.incident_id = l.incident_id
+    WHERE l.link_state = 'linked'
+), matter AS (
+    SELECT incident_id, array_agg(topic) AS topics
+    FROM (
+        SELECT incident_id, topic FROM linked WHERE says = 'broken' AND topic IS NOT NULL
+        GROUP BY incident_id, topic HAVING count(DISTINCT witness) >= 2
+    ) t
+    GROUP BY incident_id
+)
+SELECT incident_id, id, phase, says, witness, event_at, topic, component, place FROM linked
+UNION ALL
+SELECT i.incident_id, s.id, CASE WHEN s.event_at < i.started_at THEN 'before' ELSE 'after' END,
+    s.says, s.witness, s.event_at, s.topic, s.component, s.place
+FROM @1 i
+JOIN said s ON (s.event_at > i.resolved_at AND s.event_at <= i.resolved_at + INTERVAL '1 day')
+    OR (s.event_at >= i.started_at - INTERVAL '25 hours'
+        AND s.event_at < i.started_at - INTERVAL '1 hour')
+LEFT JOIN matter m ON m.incident_id = i.incident_id
+WHERE NOT i.is_proposed AND i.status IN ('resolved', 'postmortem') AND i.resolved_at IS NOT NULL
+    AND (cardinality(i.tracks) = 0 OR s.tracks && i.tracks)
+    AND (s.component IS NULL OR cardinality(i.components) = 0
+        OR strpos(lower(array_to_string(i.components, '|')), lower(s.component)) > 0)
+    AND (s.topic IS NULL OR s.topic = 'outage' OR m.topics IS NULL OR s.topic = ANY (m.topics))
+    AND s.id NOT IN (SELECT id FROM linked)
+
+-- name: crowd_of
+-- What the crowd says of each of these incidents (@1) in each hour, from what was said (@2).
+WITH official AS (
+    SELECT i.incident_id, CASE WHEN i.is_proposed THEN o.opened_at ELSE i.opened_at END AS opened_at,
+        NOT i.is_proposed AND i.resolved_at IS NULL AS is_open,
+        CASE WHEN i.is_proposed THEN ARRAY[]::text[] ELSE i.regions END AS regions,
+        CASE WHEN i.is_proposed THEN ARRAY[]::text[] ELSE i.components END AS components,
+        lower(concat_ws('|', i.title, array_to_string(i.regions, '|'),
+            array_to_string(i.components, '|'), i.updates::text)) AS words
+    FROM @1 i LEFT JOIN incident_now o ON o.incident_id = i.official_id
+), counted AS (
+    SELECT incident_id, date_trunc('hour', event_at) AS hour,
+        count(DISTINCT witness) FILTER (WHERE says = 'broken') AS witnesses,
+        count(DISTINCT witness) FILTER (WHERE says = 'works') AS recovered,
+        count(DISTINCT witness) FILTER (WHERE says = 'broken' AND phase = 'after') AS still_broken,
+        min(event_at) FILTER (WHERE says = 'broken') AS first_at
+    FROM @2 s WHERE phase <> 'before'
+    GROUP BY 1, 2
+), usual AS (
+    SELECT incident_id,
+        CAST(count(DISTINCT (witness, date_trunc('hour', event_at))) AS double precision) / 24
+            AS normal
+    FROM @2 s WHERE phase = 'before' AND says = 'broken'
+    GROUP BY incident_id
+), named AS (
+    SELECT s.incident_id, date_trunc('hour', s.event_at) AS hour, n.head, n.name
+    FROM @2 s CROSS JOIN LATERAL (
+        VALUES ('region', s.place), ('component', s.component)) n (head, name)
+    WHERE s.says = 'broken' AND s.phase = 'during' AND n.name IS NOT NULL
+    GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT s.witness) >= 3
+), left_out AS (
+    SELECT n.incident_id, n.hour,
+        array_agg(n.name ORDER BY n.name COLLATE "C") FILTER (WHERE n.head = 'region') AS regions,
+        array_agg(n.name ORDER BY n.name COLLATE "C") FILTER (WHERE n.head = 'component')
+            AS components
+    FROM named n JOIN official o ON o.incident_id = n.incident_id
+    -- Only where the official word speaks of places of this kind: "Leeds" is not left out of "UK".
+    WHERE strpos(o.words, lower(n.name)) = 0
+        AND CASE n.head WHEN 'component' THEN cardinality(o.components) > 0 ELSE EXISTS (
+            SELECT 1 FROM named k WHERE k.incident_id = n.incident_id AND k.head = 'region'
+                AND strpos(lower(array_to_string(o.regions, '|')), lower(k.name)) > 0) END
+    GROUP BY n.incident_id, n.hour
+)
+SELECT c.incident_id, c.hour,
+    CASE
+        WHEN c.still_broken >= 3 AND c.still_broken > 2 * coalesce(u.normal, 0) THEN 'contradicts'
+        WHEN e.tracks IS NOT NULL AND c.still_broken = 0 THEN 'elsewhere'
+        WHEN l.incident_id IS NOT NULL THEN 'contradicts'
+        WHEN o.opened_at IS NULL OR c.first_at < o.opened_at THEN 'ahead'
+        WHEN o.is_open AND c.recovered >= 3 AND c.recovered > c.witnesses THEN 'ahead'
+        ELSE 'agrees'
+    END AS stance,
+    c.witnesses, c.recovered, c.still_broken, coalesce(u.normal, 0) AS normal,
+    coalesce(l.regions, ARRAY[]::text[]) AS unnamed_regions,
+    coalesce(l.components, ARRAY[]::text[]) AS unnamed_components,
+    coalesce(e.tracks, ARRAY[]::text[]) AS other_tracks
+FROM counted c
+JOIN official o ON o.incident_id = c.incident_id
+LEFT JOIN usual u ON u.incident_id = c.incident_id
+LEFT JOIN left_out l ON l.incident_id = c.incident_id AND l.hour = c.hour
+LEFT JOIN crowd_elsewhere e ON e.incident_id = c.incident_id
+
+-- name: rumour_of
+-- What these mentions (@1) claim that no official word of their tracks has said until a day after,
+-- with the incidents that words on links (@2) name.
+WITH claimed AS (
+    SELECT m.id, m.witness, m.event_at, m.tracks, m.track, l.incident_id,
+        json_array_elements(m.label_evidence -> 'claim') ->> 'kind' AS claim
+    FROM @1 m
+    LEFT JOIN @2 l ON l.mention_id = m.id
+    WHERE strpos(m.label_evidence::text, '"claim":') > 0 AND coalesce(m.noise, 'no') <> 'yes'
+)
+SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.witness) AS witnesses,
+    min(c.event_at) AS first_seen_at, max(c.event_at) AS last_seen_at,
+    (array_agg(c.id ORDER BY c.event_at, c.id COLLATE "C"))[1] AS first_id
+FROM claimed c
+WHERE NOT EXISTS (
+    SELECT 1 FROM incident_now i JOIN claim_words w ON w.claim = c.claim
+    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR i.tracks && c.tracks)
+        AND i.opened_at <= c.event_at + INTERVAL '1 day'
+        AND coalesce(i.resolved_at, c.event_at) >= c.event_at - INTERVAL '1 day'
+        AND lower(concat_ws(' ', i.title, i.updates::text)) ~ w.said
+)
+GROUP BY c.incident_id, c.track, c.claim

@@ -1,0 +1,219 @@
+"""What every warehouse must answer about the crowd and the official word, and about rumours."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pipeline.model import Component, Evidence, Feedback, Incident, Label, StatusAt, Update
+from pipeline.ports import Row, Rows, Warehouse
+from tests.contracts.warehouse_words import (
+    OFFICIAL,
+    PROPOSAL,
+    START,
+    decision,
+    feedback,
+    link,
+    minutes,
+    view,
+)
+
+Make = Callable[[], Warehouse]
+#: The official incident begins an hour after the start of the world, so that a day before it can be
+#: told apart, and is closed two hours later.
+OPENED, CLOSED = 60 * 30, 60 * 32
+
+
+def said(number: int, at: float, *, to: str | None = None, **names: str) -> Feedback:
+    """A post about an incident, or about none; ``claim`` is what it claims."""
+    claim = names.pop("claim", None)
+    word = feedback(
+        number,
+        at=at,
+        intent=names.pop("intent", "report"),
+        links=[link(to)] if to else [],
+        tracks=(names.pop("track", "acme"),),
+    )
+    labels = {head: label for head, label in word.labels.items() if head != "component"}
+    labels |= {head: Label(name=name, p=0.9, sure=True) for head, name in names.items()}
+    if claim:
+        reason = Evidence(kind=claim, value="got hacked", weight=0.6)
+        labels["claim"] = Label(name=claim, p=0.6, sure=False, evidence=(reason,))
+    return word.model_copy(update={"labels": labels})
+
+
+def many(first: int, count: int, at: float, *, to: str | None = None, **names: str) -> list[Any]:
+    """So many people within half an hour."""
+    return [said(first + n, at + 30 * n / count, to=to, **names) for n in range(count)]
+
+
+def official(**fields: Any) -> Incident:
+    """The official incident, closed unless ``resolved_at`` is None."""
+    ended = fields.pop("resolved_at", minutes(CLOSED))
+    steps = [StatusAt(at=minutes(OPENED), status="investigating")]
+    if ended is not None:
+        steps.append(StatusAt(at=ended, status="resolved"))
+    given = {
+        "id": OFFICIAL,
+        "title": "Delayed messages",
+        "status": steps[-1].status,
+        "started_at": minutes(OPENED),
+        "resolved_at": ended,
+        "history": tuple(steps),
+        "at": steps[-1].at,
+        "tracks": ("acme",),
+        "components": (Component(name="Messages"),),
+    }
+    return Incident(**(given | fields))
+
+
+def proposal(key: str, *, track: str = "acme", topic: str, opened: float = OPENED) -> Incident:
+    """A proposal of ours that began at a minute."""
+    return Incident(
+        id=key,
+        title="Reports of trouble",
+        status="proposed",
+        started_at=minutes(opened),
+        history=(StatusAt(at=minutes(opened + 5), status="proposed"),),
+        at=minutes(opened + 5),
+        tracks=(track,),
+        topic=topic,
+    )
+
+
+class CrowdContract:
+    """The part of the contract that holds the crowd against the official word."""
+
+    @pytest.fixture
+    def warehouse(self, make: Make) -> Warehouse:
+        return make()
+
+    def hours(self, warehouse: Warehouse, incident_id: str = OFFICIAL) -> dict[int, Row]:
+        """The rows of an incident in the view, by hours since it was opened; the page agrees."""
+        rows = [r for r in view(warehouse, "crowd") if r["incident_id"] == incident_id]
+        page = warehouse.rows("incident_crowd", id=incident_id)
+        for of_view, of_page in zip(sorted(rows, key=lambda r: r["hour"]), page, strict=True):
+            assert {name: of_page[name] for name in of_view} == of_view
+        return {int((r["hour"] - minutes(OPENED)).total_seconds() // 3600): r for r in rows}
+
+    def test_the_crowd_agrees_or_is_ahead(self, warehouse: Warehouse) -> None:
+        """Reports from before the opening are ahead of it, those while it is open agree."""
+        words = many(1, 4, OPENED - 40, to=OFFICIAL) + many(10, 4, OPENED + 5, to=OFFICIAL)
+        warehouse.write(Rows(incidents=[official()], feedback=words), START)
+        found = self.hours(warehouse)
+        assert {hour: row["stance"] for hour, row in found.items()} == {-1: "ahead", 0: "agrees"}
+        assert found[-1]["witnesses"] == found[0]["witnesses"] == 4
+
+    def test_a_proposal_is_ahead_until_it_is_official(self, warehouse: Warehouse) -> None:
+        """Nobody official has said anything: the crowd is ahead."""
+        words = many(1, 5, OPENED, to=PROPOSAL)
+        warehouse.write(Rows(incidents=[proposal(PROPOSAL, topic="login")], feedback=words), START)
+        assert [row["stance"] for row in self.hours(warehouse, PROPOSAL).values()] == ["ahead"]
+
+    def test_still_broken_after_resolved(self, warehouse: Warehouse) -> None:
+        """Fresh reports of the same matter contradict the official end; both sides are counted."""
+        during = many(1, 5, OPENED + 10, to=OFFICIAL, topic="messaging", component="Messages")
+        after = many(20, 6, CLOSED + 2, topic="messaging")
+        well = many(40, 2, CLOSED + 2, intent="recovery", topic="other")
+        other = many(60, 9, CLOSED + 2, topic="billing", component="Checkout")
+        elsewhere = many(80, 9, CLOSED + 2, track="nordwind", topic="messaging")
+        copies = many(90, 5, CLOSED + 2, intent="complaint", topic="messaging")
+        words = [*during, *after, *well, *other, *elsewhere, *copies]
+        warehouse.write(Rows(incidents=[official()], feedback=words), START)
+        row = self.hours(warehouse)[2]
+        assert (row["stance"], row["still_broken"], row["recovered"]) == ("contradicts", 6, 2)
+        (*_, last) = warehouse.rows("incident_crowd", id=OFFICIAL)
+        assert (last["broken_since"], last["recovered_since"]) == (6, 2)
+        assert (last["witnesses_in_all"], last["recovered_in_all"]) == (11, 2)
+
+    def test_what_is_always_said_contradicts_nothing(self, warehouse: Warehouse) -> None:
+        """After the end as many complain as on the day before: that is no contradiction."""
+        usual = [said(200 + n, OPENED - 24 * 60 + n * 10, topic="messaging") for n in range(120)]
+        words = [
+            *many(1, 5, OPENED + 10, to=OFFICIAL, topic="messaging"),
+            *many(20, 6, CLOSED + 2, topic="messaging"),
+            *usual,
+        ]
+        warehouse.write(Rows(incidents=[official()], feedback=words), START)
+        row = self.hours(warehouse)[2]
+        assert row["stance"] == "agrees"
+        assert row["normal"] == pytest.approx(120 / 24, abs=1)
+
+    def test_regions_and_components_left_out(self, warehouse: Warehouse) -> None:
+        """Three people from a place, or about a part, that the official word does not name."""
+        told = official(
+            regions=("Leeds",),
+            resolved_at=None,
+            updates=(Update(body="Also seen in York.", display_at=minutes(OPENED)),),
+        )
+        words = [
+            *many(1, 3, OPENED + 1, to=OFFICIAL, place="Leeds", component="Messages"),
+            *many(10, 3, OPENED + 1, to=OFFICIAL, place="Glasgow", component="Login"),
+            *many(20, 3, OPENED + 1, to=OFFICIAL, place="York"),
+            *many(30, 2, OPENED + 1, to=OFFICIAL, place="Bath", component="Video"),
+        ]
+        warehouse.write(Rows(incidents=[told], feedback=words), START)
+        row = self.hours(warehouse)[0]
+        assert row["stance"] == "contradicts"
+        assert (row["unnamed_regions"], row["unnamed_components"]) == (["Glasgow"], ["Login"])
+
+    def test_a_town_is_not_left_out_of_its_country(self, warehouse: Warehouse) -> None:
+        """Where the official word speaks of wider places than people do, nothing is left out."""
+        told = official(regions=("United Kingdom",), resolved_at=None)
+        words = many(1, 5, OPENED + 1, to=OFFICIAL, place="Glasgow")
+        warehouse.write(Rows(incidents=[told], feedback=words), START)
+        row = self.hours(warehouse)[0]
+        assert (row["stance"], row["unnamed_regions"]) == ("agrees", [])
+
+    def test_the_same_on_other_tracks(self, warehouse: Warehouse) -> None:
+        """The same topic on another track at the same time: it may be a third party's fault."""
+        ours, theirs = PROPOSAL, "groundswell:nordwind-20260303T1500"
+        quiet = "groundswell:fernwick-20260303T1500"
+        incidents = [
+            proposal(ours, topic="network"),
+            proposal(theirs, track="nordwind", topic="network", opened=OPENED + 10),
+            proposal(quiet, track="fernwick", topic="billing"),
+        ]
+        words = [
+            *many(1, 5, OPENED, to=ours),
+            *many(10, 5, OPENED, to=theirs, track="nordwind"),
+            *many(20, 5, OPENED, to=quiet, track="fernwick"),
+        ]
+        warehouse.write(Rows(incidents=incidents, feedback=words), START)
+        (one,) = self.hours(warehouse, ours).values()
+        (other,) = self.hours(warehouse, quiet).values()
+        assert (one["stance"], one["other_tracks"]) == ("elsewhere", ["nordwind"])
+        assert (other["stance"], other["other_tracks"]) == ("ahead", [])
+        warehouse.write(Rows(decisions=[decision("d1", "dismiss", theirs, at=OPENED)]), START)
+        (one,) = self.hours(warehouse, ours).values()
+        assert one["stance"] == "ahead"
+
+    def test_rumours(self, warehouse: Warehouse) -> None:
+        """Claims are counted by people, with the first time, apart for an incident and for none."""
+        words = [
+            said(1, OPENED + 5, to=OFFICIAL, claim="hacked", intent="other"),
+            said(2, OPENED + 3, to=OFFICIAL, claim="hacked", intent="question"),
+            said(3, OPENED + 9, claim="hacked"),
+            said(4, OPENED + 1, claim="hacked", noise="yes"),
+            said(5, OPENED + 1, claim="sabotage", track="nordwind"),
+            said(6, OPENED + 1, to=OFFICIAL),
+        ]
+        warehouse.write(Rows(incidents=[official()], feedback=words), START)
+        rows = {(r["incident_id"], r["track"], r["claim"]): r for r in view(warehouse, "rumours")}
+        assert {key: row["witnesses"] for key, row in rows.items()} == {
+            (OFFICIAL, "acme", "hacked"): 2,
+            (None, "acme", "hacked"): 1,
+            (None, "nordwind", "sabotage"): 1,
+        }
+        first = rows[OFFICIAL, "acme", "hacked"]
+        assert (first["first_seen_at"], first["first_id"]) == (minutes(OPENED + 3), "x:2")
+        (page,) = warehouse.rows("incident_rumours", id=OFFICIAL)
+        assert (page["claim"], page["witnesses"]) == ("hacked", 3)
+
+    def test_what_the_owner_says_is_no_rumour(self, warehouse: Warehouse) -> None:
+        """Once an official word of the track says so, the claim is no rumour any more."""
+        words = [said(1, OPENED + 5, claim="hacked"), said(2, OPENED + 5, claim="insolvent")]
+        update = Update(body="We see unauthorised access.", display_at=minutes(OPENED + 30))
+        told = official(updates=(update,))
+        warehouse.write(Rows(incidents=[told], feedback=words), START)
+        assert [row["claim"] for row in view(warehouse, "rumours")] == ["insolvent"]
