@@ -1,6 +1,6 @@
 """What a post costs on its way through the steps, in CPU, part by part.
 
-    python -m bench.enrich [--posts 100000] [--mix storm daily tweets] [--batch 500]
+    python -m bench.enrich [--posts 100000] [--mix storm daily tweets] [--batch 1000]
 
 Mentions as they stand on the topic are decoded, go through all steps of the worker and are encoded
 as feedback, in one process, with all labels, 200 open incidents among 600 records, and 5,000
@@ -295,7 +295,7 @@ def main() -> None:
     )
     parser.add_argument("--posts", type=int, default=100_000)
     parser.add_argument("--mix", nargs="+", choices=MIXES, default=list(MIXES))
-    parser.add_argument("--batch", type=int, default=wiring.WORKER_BATCH)
+    parser.add_argument("--batch", type=int, default=wiring.AT_ONCE)
     options = parser.parse_args()
     memory.calm()
     for name in options.mix:

@@ -111,9 +111,8 @@ def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
             enrich,
             book,
             clock,
-            # Committed together; while a part goes through the steps, the ones before it fly.
-            batch=4 * wiring.WORKER_BATCH,
-            at_once=wiring.WORKER_BATCH,
+            batch=wiring.COMMITTED,
+            at_once=wiring.AT_ONCE,
             restore=enrich.restore,
             forget=enrich.forget,
             # A server remembers by itself; what is in memory is rebuilt from the topic.
