@@ -67,6 +67,7 @@ class DuckDBFile:
         self.read_only = read_only
         self._memory_limit = memory_limit
         self._gate = Gate()
+        self._copying = threading.Lock()  # one copy is made at a time: they share a name
         self._broken = False
         self._connection: duckdb.DuckDBPyConnection | None = self._open()
 
@@ -110,18 +111,19 @@ class DuckDBFile:
 
     def copy_to(self, target: Path) -> None:
         """A copy of everything as it stands now, put in place in one step."""
-        remove(self._copy_path)
-        try:
-            with self.cursor() as cursor:
-                self._copy(cursor)
-            self._copy_path.replace(target)
-        finally:
+        with self._copying:
             remove(self._copy_path)
+            try:
+                with self.cursor() as cursor:
+                    self._copy(cursor)
+                self._copy_path.replace(target)
+            finally:
+                remove(self._copy_path)
 
     def rewrite(self) -> None:
         """Writes the file anew, so that nothing deleted is left in it. Everybody else waits."""
         self._mend()
-        with self._gate.alone():
+        with self._copying, self._gate.alone():
             if self._connection is None:
                 raise GiveUp(f"the warehouse {self.path} is closed")
             remove(self._copy_path)

@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.errors import GiveUp, Misuse, TryLater
+from pipeline.errors import GiveUp, GroundswellError, Misuse, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
+from sinks.duckdb_file import snapshot_path
 from sinks.duckdb_warehouse import DuckDBWarehouse, open_for_reading
 from tests.contracts.warehouse import WarehouseContract
 from tests.contracts.warehouse_reading import Make
@@ -230,6 +231,40 @@ def test_bytes_are_gone(path: Path) -> None:
     warehouse, _ = open_for_reading(path)
     assert warehouse.sql("SELECT count(*) FROM feedback WHERE text IS NOT NULL").rows == [(3000,)]
     warehouse.close()
+
+
+#: Snapshots and erasures that are made at the same time.
+ROUNDS = 8
+
+
+def test_snapshots_during_an_erasure(path: Path) -> None:
+    """Both make copies; neither takes away the other's, and no later snapshot has the text."""
+    told = "my unmistakable words about the shop"
+    warehouse = DuckDBWarehouse(path)
+    warehouse.write(Rows(feedback=[feedback(n) for n in range(500)]), START)
+    start, troubles = threading.Barrier(2), []
+
+    def snapshots() -> None:
+        for _ in range(ROUNDS):
+            start.wait(60)
+            for _ in range(3):
+                try:
+                    warehouse.write(Rows(feedback=[feedback(9_999)]), START)
+                    warehouse.snapshot()
+                except (OSError, GroundswellError) as trouble:
+                    troubles.append(trouble)
+
+    thread = threading.Thread(target=snapshots)
+    thread.start()
+    for number in range(ROUNDS):
+        warehouse.write(Rows(feedback=[feedback(number, text=told)]), START)
+        removal = Removal(removal=f"x:{number}", kind="erased", at=minutes(1), scope="mention")
+        start.wait(60)
+        warehouse.erase([removal], minutes(2))
+    thread.join()
+    assert told.encode() not in snapshot_path(path).read_bytes()
+    warehouse.close()
+    assert troubles == []
 
 
 def test_readers_during_rewrite(path: Path) -> None:
