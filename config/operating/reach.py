@@ -15,8 +15,14 @@ def connect(address: str, what: str) -> bool:
     """True; raises TryLater naming host and port when nobody answers there."""
     url = urlsplit(address)
     port = url.port or PORTS.get(url.scheme, 443)
+    where = url.path if url.scheme == "unix" else f"{url.hostname}:{port}"
     try:
-        socket.create_connection((url.hostname or "", port), timeout=PATIENCE).close()
+        if url.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(PATIENCE)
+                connection.connect(url.path)
+        else:
+            socket.create_connection((url.hostname or "", port), timeout=PATIENCE).close()
     except OSError as error:
-        raise TryLater(f"{what} cannot be reached at {url.hostname}:{port}: {error}") from error
+        raise TryLater(f"{what} cannot be reached at {where}: {error}") from error
     return True
