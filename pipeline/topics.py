@@ -7,6 +7,7 @@ FEEDBACK = "feedback"
 LINKS = "links"
 INCIDENTS = "incidents"
 DECISIONS = "decisions"
+PROFILES = "profiles"
 COVERAGE = "coverage"
 CURSORS = "cursors"
 DEADLETTER = "deadletter"
@@ -18,6 +19,7 @@ TOPICS = (
     Topic(LINKS, partitions=12, compacted=True, retention_hours=7 * 24),
     Topic(INCIDENTS, compacted=True),
     Topic(DECISIONS, partitions=1),
+    Topic(PROFILES, compacted=True),
     Topic(COVERAGE, partitions=1, retention_hours=30 * 24),
     Topic(CURSORS, compacted=True),
     Topic(DEADLETTER, partitions=1, retention_hours=7 * 24),

@@ -13,7 +13,16 @@ from pydantic_core import PydanticSerializationError
 from pipeline import deadletters, topics
 from pipeline.decoding import read, read_post
 from pipeline.errors import Emptied, GiveUp, SetAside, TryLater
-from pipeline.model import Decision, Feedback, Incident, Mention, Removal, from_ms, to_ms
+from pipeline.model import (
+    Decision,
+    Feedback,
+    Incident,
+    Mention,
+    Profile,
+    Removal,
+    from_ms,
+    to_ms,
+)
 from pipeline.ports import Broker, Clock, Record
 from pipeline.reading import batches
 

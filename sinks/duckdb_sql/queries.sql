@@ -197,6 +197,11 @@ LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
 LEFT JOIN best_link_of('words') l ON l.mention_id = m.id
 LEFT JOIN incident_now n ON n.incident_id = l.word[1];
 
+-- name: texts_of
+-- The texts of the mentions $ids, without removed ones: what people's links teach is read from them.
+SELECT id, text FROM fct_mention
+WHERE id IN (SELECT unnest($ids::VARCHAR[])) AND NOT is_hidden AND NOT is_erased AND text IS NOT NULL;
+
 -- name: mentions_for_incidents
 -- What late linking scores for some incidents together: mentions of $tracks (an empty list: of all)
 -- with event_at in [$from_at, $to_at], and whatever has a link of the machine to one of $incidents

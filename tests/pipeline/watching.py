@@ -18,6 +18,7 @@ from pipeline.model import (
     Label,
     LateLink,
     Mention,
+    Removal,
     Repeat,
     Word,
 )
@@ -139,7 +140,7 @@ class World:
         """Puts words on their topics."""
         producer = self.broker.producer()
         for word in words:
-            if isinstance(word, Feedback):
+            if isinstance(word, Feedback | Removal):
                 producer.send(topics.FEEDBACK, word.key, word.to_json())
             elif isinstance(word, Incident):
                 producer.send(topics.INCIDENTS, word.key, word.to_json())
