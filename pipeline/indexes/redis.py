@@ -36,7 +36,7 @@ AT_ONCE: Final = 2_000
 #: Seconds to reach the server, and to wait for an answer while others' calls run.
 _CONNECT, _ANSWER = 5.0, 30.0
 #: Seconds in which what other workers had claimed before the loss comes to ``feedback``.
-_LANDED: Final = 3.0
+_LANDED: Final = 10.0
 # Ids, exact keys and bands share their hashes in the server: these keep them apart.
 _OF_IDS, _OF_EXACT, _OF_BANDS = (
     np.uint64(0x6A09E667F3BCC908),
