@@ -3,7 +3,8 @@
     python -m bench.survival [--posts 30000] [--kills 12] [--minutes 6] [--seed 1]
 
 Plays recorded posts through two collectors, three workers, two stores and the watch, kills and
-restarts processes at random moments, and the broker once. Held against what the posts were made of
+restarts processes at random moments, and each server once: Kafka, PostgreSQL, and Redis, which
+comes back empty. Held against what the posts were made of
 (which repeat which, which are removed) and against ``replay`` of the same files (links): replay
 is one process with the adapters of ``up``, so that nothing of what is tested tests itself.
 """
@@ -36,8 +37,9 @@ LENGTH = timedelta(minutes=60)
 NAMES = ("acme", "nordwind")
 TRACKS = "".join(f'[[track]]\nname = "{name}"\nterms = ["{name}"]\n' for name in NAMES)
 GROUPS = ("worker", "store", "watch")
+SERVERS = ("kafka", "postgres", "redis")
 #: So long nothing may be on its way, in seconds: then also what is compared once more is over.
-STEADY = SETTLE_SECONDS + 5
+STEADY = SETTLE_SECONDS + 10
 #: What is asked of both warehouses. Proposals are left out: they are made by the clock's time.
 MENTIONS = "SELECT id, version, is_removed, repeat_group FROM feedback"
 LINKS = (
@@ -250,15 +252,17 @@ def cluster(folder: Path, seconds: float, session: float | None = None) -> Clust
     return Cluster(folder, TRACKS, (one + status, other), kafka=kafka)
 
 
-def plan(names: Sequence[str], kills: int, seconds: float, seed: int) -> list[tuple[float, str]]:
-    """When whom to kill, in order: one of each role, others up to ``kills``, the broker once."""
+def plan(
+    names: Sequence[str], kills: int, seconds: float, seed: int, servers: Sequence[str] = SERVERS
+) -> list[tuple[float, str]]:
+    """When whom to kill, in order: one of each role, others up to ``kills``, each server once."""
     chance = random.Random(seed)
     roles = sorted({name.partition("-")[0] for name in names})
     victims = [chance.choice([name for name in names if name.startswith(role)]) for role in roles]
     victims += chance.choices(names, k=max(0, kills - len(victims)))
     return sorted(
         (round(chance.uniform(0.05, 0.95) * seconds, 1), victim)
-        for victim in [*victims[:kills], "kafka"]
+        for victim in [*victims[:kills], *servers]
     )
 
 
@@ -267,9 +271,9 @@ def disturb(running: Cluster, moments: Sequence[tuple[float, str]]) -> None:
     began = time.monotonic()
     for moment, victim in moments:
         time.sleep(max(0.0, began + moment - time.monotonic()))
-        server = running.kafka if victim == "kafka" else running.processes[victim]
-        server.kill()
-        server.start()
+        killed = getattr(running, victim) if victim in SERVERS else running.processes[victim]
+        killed.kill()
+        killed.start()
 
 
 def wait(running: Cluster, truth: Truth, seconds: float) -> None:
