@@ -29,11 +29,13 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},\
-SSL://127.0.0.1:{tls},CONTROLLER://127.0.0.1:{controller}
+SSL://127.0.0.1:{tls},BEHIND://127.0.0.1:{behind},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL_PLAINTEXT://127.0.0.1:{sasl},\
+SSL://127.0.0.1:{tls},BEHIND://127.0.0.1:{door}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,\
-SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL
+SASL_PLAINTEXT:SASL_PLAINTEXT,SSL:SSL,BEHIND:PLAINTEXT
 sasl.enabled.mechanisms=PLAIN
 listener.name.sasl_plaintext.plain.sasl.jaas.config=\
 org.apache.kafka.common.security.plain.PlainLoginModule required user_{user}="{password}";
@@ -62,23 +64,25 @@ class KafkaServer:
 
     ``address`` takes anybody, ``sasl_address`` wants ``USER`` and ``PASSWORD``, ``tls_address``
     shows the certificate in ``certificate``. Ports and data outlive ``kill`` and ``start``;
-    ``stop`` removes the data.
+    ``stop`` removes the data. Who comes in at the port ``behind`` is told to come back at the port
+    ``door``, where a test may have put something in between.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, door: int | None = None) -> None:
         for program in ("java", "keytool"):
             if shutil.which(program) is None:
                 raise CannotStartError(f"Kafka needs {program}: apt-get install default-jre")
         self._jars = jars()
         self._folder = Path(mkdtemp(prefix="groundswell-kafka-"))
         self._process: subprocess.Popen[bytes] | None = None
-        plain, sasl, tls, controller = _free_ports(4)
+        plain, sasl, tls, controller, self.behind = _free_ports(5)
         self.address = f"127.0.0.1:{plain}"
         self.sasl_address = f"127.0.0.1:{sasl}"
         self.tls_address = f"127.0.0.1:{tls}"
         self.certificate = self._folder / "server.pem"
         self._properties = self._folder / "server.properties"
         values = {"plain": plain, "sasl": sasl, "tls": tls, "controller": controller}
+        values |= {"behind": self.behind, "door": self.behind if door is None else door}
         self._properties.write_text(
             PROPERTIES.format(folder=self._folder, user=USER, password=PASSWORD, **values)
         )
