@@ -145,13 +145,15 @@ class Api:
         return answer({"incidents": await self._feed.read(Part("incidents"))})
 
     async def incident(self, request: Request) -> Response:
-        """One incident with its updates, its posts and the reasons for their links."""
+        """One incident: its updates, its posts with the reasons for their links, the crowd."""
         key = request.path_params["id"]
         found = await self._feed.read(Part("incident", id=key))
         if found is None:
             raise HTTPException(404, "no incident has this id")
         part = Part("incident_posts", id=key, limit=_limit(request, 100))
-        return answer({"incident": found, "posts": await self._feed.read(part)})
+        crowd = await self._feed.read(Part("crowd", id=key))
+        posts = await self._feed.read(part)
+        return answer({"incident": found, "crowd": crowd, "posts": posts})
 
     async def post(self, request: Request) -> Response:
         """One post with all its labels and links."""
@@ -238,6 +240,7 @@ def _followed(request: Request) -> list[Part]:
         "incident": [
             Part("incident", id=key),
             Part("incident_posts", id=key, limit=_limit(request, 100)),
+            Part("crowd", id=key),
             Part("incidents"),
         ],
         "post": [Part("post", id=key), Part("incidents")],

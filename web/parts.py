@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from pipeline import voices
 from pipeline.model import HEADS, WHAT_AND_WHERE
+from web.crowd import told
 from web.text import line, shown, web_url
 
 if TYPE_CHECKING:
@@ -128,6 +130,18 @@ def incident_posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[D
     return [post_doc(row) for row in rows]
 
 
+def crowd(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
+    """The crowd against the official word on an incident, rumours, and posts to be read aloud."""
+    rows = warehouse.rows("incident", id=part.id)
+    if not rows:
+        return None
+    found = incident_doc(rows[0])
+    hours = [_doc(row) for row in warehouse.rows("incident_crowd", id=part.id)]
+    rumours = [_doc(row) for row in warehouse.rows("incident_rumours", id=part.id)]
+    about = warehouse.rows("incident_posts", id=part.id, state="linked", limit=voices.MOST)
+    return told(found, hours, rumours, voices.choose(about), now)
+
+
 def post(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
     """One post with everything known of it, its text uncut. None when there is none."""
     rows = warehouse.rows("mention", id=part.id)
@@ -175,7 +189,10 @@ Read = Callable[["Warehouse", Part, datetime], Any]
 #: Every part by name.
 PARTS: dict[str, Read] = {
     read.__name__: read
-    for read in (posts, counts, incidents, incident, incident_posts, post, menus, sources, totals)
+    for read in (
+        *(posts, counts, incidents, incident, incident_posts, crowd, post),
+        *(menus, sources, totals),
+    )
 }
 
 

@@ -253,6 +253,24 @@ def test_the_official_word_is_told_apart(page: Page, tab: Tab) -> None:
     expect(tab.locator("#actions")).to_be_hidden()
 
 
+def test_the_crowd_beside_the_official_word(page: Page, tab: Tab) -> None:
+    """The incident's page tells both sides, and follows when more people speak."""
+    opened = datetime.now(UTC) - timedelta(minutes=30)
+    ended = opened + timedelta(minutes=10)
+    page.write(
+        official(opened, status="resolved", resolved_at=ended, at=ended),
+        feedback("cannot pay at the till", incident=OFFICIAL, at=opened),
+    )
+    tab.goto(f"{page.url}/incidents/{quote(OFFICIAL)}")
+    words = tab.locator("#crowd-words")
+    expect(words).to_contain_text("Nobody reported it still broken since.", timeout=PATIENCE)
+    expect(tab.locator("#voices")).to_contain_text("cannot pay at the till")
+    late = [feedback("still cannot pay", at=ended + timedelta(minutes=n)) for n in range(1, 6)]
+    page.write(*late)
+    expect(words).to_contain_text("5 people reported it still broken since.", timeout=PATIENCE)
+    expect(tab.locator("#crowd-stance")).to_have_text("the crowd contradicts")
+
+
 @pytest.mark.parametrize(
     ("name", "status"), [("Accept", "investigating"), ("Dismiss", "dismissed")]
 )

@@ -93,6 +93,36 @@ function showIncident({ all }) {
   $("accept").hidden = incident.status !== "proposed";
 }
 
+// ---- the crowd beside the official word ---------------------------------------------------------
+
+const STANCES = {
+  agrees: ["agrees", "the crowd agrees"],
+  ahead: ["ahead", "the crowd is ahead"],
+  contradicts: ["contradicts", "the crowd contradicts"],
+  elsewhere: ["elsewhere", "the same elsewhere"],
+};
+
+function stance(name) {
+  const [kind, words] = STANCES[name] ?? ["", name];
+  return badge(`stance ${kind}`, words);
+}
+
+function showCrowd({ all }) {
+  $("crowd").hidden = !all;
+  if (!all) return;
+  $("crowd-stance").replaceChildren(...(all.stance ? [stance(all.stance)] : []));
+  $("crowd-words").replaceChildren(...all.sides.map((side) => el("span", { class: `side ${side.who}` }, `${side.words} `)));
+  $("crowd-notes").replaceChildren(...all.notes.map((note) => el("li", {}, el("bdi", {}, note))));
+  $("voices").replaceChildren(...all.voices.map((voice) => el("li", {}, el("q", { dir: "auto" }, voice.words), " ", ownLink("posts", voice.id, { class: "dim" }, "post"))));
+  $("voices-holder").hidden = all.voices.length === 0;
+  $("rumours").replaceChildren(...all.rumours.map((rumour) => el("li", {}, rumour.words)));
+  $("rumours-holder").hidden = all.rumours.length === 0;
+  $("crowd-rows").replaceChildren(...all.hours.map((row) => el("tr", {},
+    el("td", {}, when(row.hour)), el("td", {}, stance(row.stance)),
+    ...[row.witnesses, row.still_broken, row.recovered].map((count) => el("td", { class: "num" }, String(count))))));
+  $("crowd-hours").hidden = all.hours.length === 0;
+}
+
 // ---- decisions on a proposal --------------------------------------------------------------------
 
 async function settle(verb, words, value) {
@@ -197,6 +227,6 @@ $("more").addEventListener("click", () => {
 
 function open() {
   const query = new URLSearchParams({ view: "incident", id: pageId, limit });
-  stream = follow(query, { incident: showIncident, incident_posts: showPosts, incidents: showChoices });
+  stream = follow(query, { incident: showIncident, incident_posts: showPosts, crowd: showCrowd, incidents: showChoices });
 }
 open();
