@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from pipeline import topics
+from pipeline.brigades import Brigades
 from pipeline.bursts import KEEP, MINUTE, Bursts, Said
 from pipeline.decoding import load, read
 from pipeline.errors import Fenced, SetAside, TryLater
@@ -80,6 +81,7 @@ class Watch:
         self._ours = {name.lstrip("@").casefold() for track in tracks for name in track.own}
         self._proposals = Proposals(book, tracks)
         self._regions = Regions(tracks)
+        self._brigades = Brigades(tracks)
         self._settling = Settling(broker, timedelta(seconds=settle)) if self._live else None
         self._late = LateLinks(warehouse, linker, book, self._settling)
         self._lessons = Lessons(warehouse, book, timedelta(seconds=2 * settle))
@@ -235,6 +237,8 @@ class Watch:
         names = tuple((h, name) for h in NAMED if (name := feedback.name(h)) is not None)
         place = feedback.name("place")
         for track in tracks:
+            if self._brigades.is_one(track, feedback):
+                continue
             region = (("region", self._regions.region(track, place)),) if place else ()
             bursts.add(track, Said(at, mention.witness, names + region))
 

@@ -75,8 +75,20 @@ def test_twelve_reports_in_an_hour(world: World) -> None:
         [said(BEGIN + i / 20, 2_000 + i, noise="yes") for i in range(400)],
         [said(BEGIN + i / 20, 2_000 + i, author=None, handle="nordwindhelp") for i in range(400)],
         [said(BEGIN + i / 20, 2_000 + i, repeat="repost", author=None) for i in range(400)],
+        [said(BEGIN + i / 20, 2_000 + i, repeat="near") for i in range(400)],
+        [said(BEGIN + i / 20, 2_000 + i, text=f"{i} lost #LeaveThem") for i in range(400)],
     ],
-    ids=["reposts", "copies", "one author", "a closing product", "politics", "our own", "unknown"],
+    ids=[
+        "reposts",
+        "copies",
+        "one author",
+        "a closing product",
+        "politics",
+        "our own",
+        "unknown",
+        "variants of one text",
+        "one hashtag",
+    ],
 )
 def test_storms_that_are_no_burst(world: World, storm: list[Feedback]) -> None:
     """Volume without witnesses raises nothing."""

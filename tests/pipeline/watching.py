@@ -74,7 +74,9 @@ def said(
         )
         for head, name in given.items()
     }
-    how = Repeat.model_validate({"kind": repeat, "group": mention.id})
+    # All variants a test tells of are of one text.
+    group = "x:0" if repeat == "near" else mention.id
+    how = Repeat.model_validate({"kind": repeat, "group": group})
     return Feedback(mention=mention, repeat=how, labels=labels, model="m1")
 
 
