@@ -6,10 +6,12 @@ said to be right. Rumours are told as what they are.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.voices import Voice
 from web.text import line
+
+if TYPE_CHECKING:
+    from pipeline.voices import Voice
 
 Row = Mapping[str, Any]
 #: What a stance means, for the one line above all others.
@@ -27,7 +29,7 @@ def told(
     incident: Row,
     hours: Sequence[Row],
     rumours: Sequence[Row],
-    voices: Sequence[Voice],
+    voices: "Sequence[Voice]",
     now: datetime,
 ) -> dict[str, Any]:
     """What the page shows of the crowd; times are UTC.

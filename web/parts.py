@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pipeline import voices
 from pipeline.model import HEADS, WHAT_AND_WHERE
 from web.crowd import told
 from web.text import line, shown, web_url
@@ -132,6 +131,8 @@ def incident_posts(warehouse: "Warehouse", part: Part, _now: datetime) -> list[D
 
 def crowd(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
     """The crowd against the official word on an incident, rumours, and posts to be read aloud."""
+    from pipeline import voices  # it loads numpy, which no other part of the page needs
+
     rows = warehouse.rows("incident", id=part.id)
     if not rows:
         return None
