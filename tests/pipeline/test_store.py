@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
+import orjson
 import pytest
 
 from pipeline import deadletters, topics
@@ -132,6 +133,34 @@ def test_what_does_not_belong_is_set_aside(
         topics.LINKS,
     ]
     assert len(texts(warehouse)) == 1
+
+
+def test_records_of_another_version_of_the_words(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """What a later version adds is passed over, what an earlier one lacked has its default."""
+    later = orjson.loads(feedback(mention(1)).to_json())
+    later |= {"schema": 7, "review": {"by": "nobody"}}
+    later["mention"] |= {"mood": "sunny"}
+    earlier = orjson.loads(feedback(mention(2)).to_json())
+    kept = ("source", "external_id", "text", "said_at")
+    earlier = {
+        "mention": {name: earlier["mention"][name] for name in kept},
+        "repeat": {"group": mention(2).id},
+        "labels": {},
+        "model": "0",
+    }
+    reshaped = later | {"labels": ["report"]}
+    send(broker, topics.FEEDBACK, *map(orjson.dumps, (later, earlier, reshaped)))
+    send(broker, topics.INCIDENTS, orjson.dumps(orjson.loads(incident(1).to_json()) | {"new": 1}))
+    store = Store(broker, warehouse, clock)
+
+    while store.turn(0):
+        pass
+
+    assert len(texts(warehouse)) == 2
+    assert warehouse.sql("SELECT incident_id FROM incidents").rows == [("status:1",)]
+    assert [dead.topic for dead in deadletters.listing(broker)] == [topics.FEEDBACK]
 
 
 def test_one_line_of_numbers_a_batch(

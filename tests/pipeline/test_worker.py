@@ -4,6 +4,7 @@ import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,6 +122,18 @@ def test_what_cannot_be_read_is_set_aside(broker: LocalBroker, clock: ManualCloc
     assert len(texts(broker)) == 2
     assert [dead.bytes for dead in deadletters.listing(broker)] == [len(each) for each in broken]
     assert {dead.stage for dead in deadletters.listing(broker)} == {"worker"}
+
+
+def test_posts_of_another_version_of_the_words(broker: LocalBroker, clock: ManualClock) -> None:
+    """What a later version adds is passed over; what has another shape is set aside."""
+    later = orjson.loads(mention(1).to_json()) | {"schema": 7, "mood": {"name": "sunny"}}
+    reshaped = later | {"author": "ada", "text": ["in", "parts"]}
+    send(broker, topics.MENTIONS, *map(orjson.dumps, (later, reshaped)), mention(2))
+
+    worker(broker, clock).turn(0)
+
+    assert len(texts(broker)) == 2
+    assert len(deadletters.listing(broker)) == 1
 
 
 def test_a_post_that_breaks_a_step_is_found(broker: LocalBroker, clock: ManualClock) -> None:
