@@ -11,7 +11,7 @@ event that comes then tells how much was missed, and that becomes a gap in the c
 import threading
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
 from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
+from collectors.known import Known
 from collectors.times import to_us
 from collectors.trouble import told
 from pipeline.decoding import load
@@ -56,8 +57,6 @@ REMEMBERED = 50_000
 #: on their way to the warehouse.
 PASSED_ON = 250_000
 
-#: Whether something under this id (``source:external_id`` or ``source:author_id``) was passed on.
-Known: TypeAlias = Callable[[str], bool]
 Value: TypeAlias = Mention | Removal
 K = TypeVar("K", str, int)
 

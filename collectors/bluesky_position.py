@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from collectors.kit.causes import LOOK_BACK_EXCEEDED
 from collectors.times import from_us
 from pipeline.model import Coverage
 
@@ -18,7 +19,6 @@ FIRST_TIME_US = 10**15
 TOLERANCE_US = 10_000_000
 #: How much newly read time is worth a word of coverage; the first word comes at once.
 COVERAGE_US = 60_000_000
-LOOK_BACK_EXCEEDED = "look-back exceeded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,14 @@ KINDS = (
         listens=True,
         address="wss://jetstream2.us-east.bsky.network",
     ),
+    Kind(
+        "hackernews",
+        "social",
+        "collectors.hackernews:HackerNews",
+        "collectors.hackernews:HackerNewsSettings",
+        listens=True,
+        address="https://hn.algolia.com/api/v1",
+    ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
     Kind(
         "statuspage",

@@ -1,0 +1,326 @@
+"""Asking a platform page by page: back to the cursor, delivered oldest first, gaps on record.
+
+A platform's file gives a ``Feed``; this does the rest. A look begins with the newest page and walks
+back until it meets what was delivered before, however long the outage was. Only then is anything
+delivered, oldest first, and each item's cursor covers exactly what came before it. Where the
+platform's reach or our own bound (``pages``) ends too early, the rest becomes a gap in coverage.
+A look that is interrupted (429, network) goes on at the same page. Each call is counted before it
+is made, and durably: the item without a value that comes before a call carries the count.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import partial
+from typing import NamedTuple, Protocol, TypeAlias
+
+from collectors.kit.budget import Budget
+from collectors.kit.causes import BUDGET_SPENT, LOOK_BACK_EXCEEDED
+from collectors.kit.money import Purse
+from collectors.kit.progress import Place, Progress
+from collectors.kit.silence import Silence
+from collectors.kit.web import Stopped
+from collectors.times import from_us, to_us
+from pipeline.errors import TryLater
+from pipeline.model import Coverage, Decision, Incident, Mention, Removal
+from pipeline.ports import Clock, Item, Unreadable
+from pipeline.roles import pause
+
+Value: TypeAlias = Mention | Removal | Decision | Incident | Unreadable
+
+#: A source that has nothing to say says so at least once a second (see ``Collector.items``).
+LONGEST_WAIT = 1.0
+
+
+class Call(Enum):
+    """What ``Feed.besides`` yields before each call, so that it is counted."""
+
+    CALL = "call"
+
+
+class Query(NamedTuple):
+    """One question to the platform; ``key`` names it in the cursor, ``track`` in the coverage."""
+
+    key: str
+    track: str | None = None
+
+
+class Entry(NamedTuple):
+    """One thing on a page: its id in this source, its place in the platform's order, the word.
+
+    What changes in place (an edited entry of a feed) gets another id with each change.
+    """
+
+    number: str
+    at: datetime
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page, in any order. ``before`` asks for the page with what is older (None: there is none).
+
+    ``is_all``: the platform has nothing older. False on the last page: it has, and keeps it.
+    """
+
+    entries: Sequence[Entry]
+    before: str | None = None
+    is_all: bool = False
+
+
+class Feed(Protocol):
+    """What the poller asks of a platform's file."""
+
+    def page(
+        self, query: Query, since: datetime, before: str | None, stop: threading.Event
+    ) -> Page:
+        """One page, the newest one or the one that ``before`` asks for; exactly one call.
+
+        Entries from before ``since`` may be left out: a page that is short of them for that reason
+        ``is_all``. Raises TryLater or GiveUp.
+        """
+        ...
+
+    def besides(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
+        """What else is to be done after each look: edits, deletes.
+
+        Yields ``Call.CALL`` before each call. Raises TryLater or GiveUp.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a platform is polled.
+
+    ``every``: from look to look. ``look_back``: how far the first look reaches. ``overlap``: how
+    late an entry may turn up among older ones; None where entries stand in no order of time, then
+    ids alone say what is new. ``pages``: how far a look walks back. ``reads``: the most one page
+    costs, for ``Purse``.
+    """
+
+    every: timedelta
+    look_back: timedelta = timedelta(days=1)
+    overlap: timedelta | None = timedelta(minutes=5)
+    pages: int = 100
+    reads: int = 0
+
+
+@dataclass(slots=True)
+class _Walk:
+    """A look under way."""
+
+    asked: datetime
+    place: Place
+    entries: dict[str, Entry] = field(default_factory=dict)
+    before: str | None = None
+    pages: int = 0
+    is_over: bool = False
+    is_cut: bool = False
+
+
+class Poller:
+    """The items of a source that is asked. ``totals`` counts calls, failures and gaps."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        feed: Feed,
+        queries: Sequence[Query],
+        habits: Habits,
+        budget: Budget,
+        purse: Purse | None = None,
+        silence: Silence | None = None,
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self._feed = feed
+        self._tracks = _by_track(queries)
+        self._habits = habits
+        overlap = habits.overlap
+        self._overlap = None if overlap is None else overlap // timedelta(microseconds=1)
+        self._budget = budget
+        self._purse = purse
+        self._walks: dict[str, _Walk] = {}
+        self._failures = 0
+        self._silence = silence or Silence()
+        self.totals: Counter[str] = Counter()
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        """See ``Collector.items``."""
+        progress = Progress.of(self._name, cursor, self._budget, self._purse)
+        self._silence.recall(progress.own.get("silence"))
+        try:
+            while not stop.is_set():
+                due = self._clock.now() + self._habits.every
+                yield from self._look(progress, stop)
+                yield from self._quiet(progress, partial(_left, due, self._clock), stop)
+        except Stopped:
+            return
+        except TryLater as error:
+            # A turn that counted a call went well, so the pauses have to grow here.
+            self._failures += 1
+            self.totals["failures"] += 1
+            raise TryLater(str(error), pause(self._failures, error.after)) from error
+
+    def trouble(self) -> str | None:
+        """One line when the source has been silent for too long, else None."""
+        return self._silence.trouble(self._clock.now())
+
+    def _look(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
+        """Every question once, and what else is to be done."""
+        for track, keys in self._tracks.items():
+            for key in keys:
+                if stop.is_set():
+                    return
+                yield from self._ask(Query(key, track), progress, stop)
+            yield from self._covered(track, keys, progress)
+        for value in self._feed.besides(progress, stop):
+            if isinstance(value, Call):
+                yield from self._allowed(progress, stop)
+                if stop.is_set():
+                    return
+            else:
+                yield Item(value, progress.cursor)
+
+    def _ask(self, query: Query, progress: Progress, stop: threading.Event) -> Iterator[Item]:
+        """One question: walks back, then delivers."""
+        if self._purse is not None:
+            yield from self._affordable(query, progress, stop)
+        place = progress.place(query.key, self._clock.now(), self._habits.look_back)
+        progress.places[query.key] = place  # where a first look began is kept across restarts
+        walk = self._walks.get(query.key)
+        if walk is None or walk.place != place:
+            walk = self._walks[query.key] = _Walk(self._clock.now(), place)
+        while not walk.is_over:
+            yield from self._allowed(progress, stop, self._habits.reads)
+            if stop.is_set():
+                return
+            self._step(query, walk, stop)
+        del self._walks[query.key]
+        yield from self._deliver(query, walk, progress)
+
+    def _step(self, query: Query, walk: _Walk, stop: threading.Event) -> None:
+        """One page further back."""
+        floor = walk.place.at - (self._overlap or 0)
+        page = self._feed.page(query, from_us(floor), walk.before, stop)
+        self._failures = 0
+        if self._purse is not None:
+            self._purse.take(self._clock.now(), len(page.entries) - self._habits.reads)
+        walk.pages += 1
+        walk.entries.update({entry.number: entry for entry in page.entries})
+        is_met = any(self._is_met(entry, walk.place, floor) for entry in page.entries)
+        is_end = page.before is None or page.before == walk.before
+        walk.is_over = is_met or page.is_all or is_end or walk.pages >= self._habits.pages
+        walk.is_cut = walk.is_over and not is_met and not page.is_all
+        walk.before = page.before
+
+    def _is_met(self, entry: Entry, place: Place, floor: int) -> bool:
+        """Whether an entry stands where an earlier look has been."""
+        if self._overlap is None:
+            return entry.number in place.ids
+        return to_us(entry.at) < floor
+
+    def _deliver(self, query: Query, walk: _Walk, progress: Progress) -> Iterator[Item]:
+        """What is new, oldest first, after the gap before it if there is one."""
+        place, asked = walk.place, to_us(walk.asked)
+        entries = sorted(walk.entries.values(), key=lambda entry: (entry.at, entry.number))
+        floor = place.at - (self._overlap or 0)
+        if walk.is_cut and entries:
+            oldest = min(to_us(entries[0].at), asked)
+            if place.read is not None and oldest > place.read:
+                place = replace(place, at=oldest - 1, ids={}, since=oldest, read=oldest)
+                progress.places[query.key] = place
+                self.totals["gaps"] += 1
+                gap = self._word(query.track, walk.place.read or oldest, oldest, LOOK_BACK_EXCEEDED)
+                yield Item(gap, progress.cursor)
+        has_come = False
+        for entry in entries:
+            at = min(to_us(entry.at), asked)
+            is_old = self._overlap is not None and at < floor
+            if is_old or entry.number in place.ids:
+                continue
+            place = place.having(entry.number, at, self._overlap)
+            progress.places[query.key] = place
+            has_come = True
+            yield Item(entry.value, progress.cursor)
+        if self._overlap is None:
+            listed = {number: at for number, at in place.ids.items() if number in walk.entries}
+            place = replace(place, ids=listed or place.ids)
+        self._silence.looked(walk.asked, has_come=has_come)
+        progress.own["silence"] = self._silence.state
+        since = walk.place.at if place.since is None else place.since
+        progress.places[query.key] = replace(place, since=since, read=asked)
+
+    # ---- coverage, waiting, counting -----------------------------------------------------------
+
+    def _covered(
+        self, track: str | None, keys: Sequence[str], progress: Progress
+    ) -> Iterator[Item]:
+        """From when to when all questions about a track were answered."""
+        places = [progress.places[key] for key in keys if key in progress.places]
+        since = max((place.since or place.at for place in places), default=0)
+        read = min((place.read or place.at for place in places), default=0)
+        if len(places) == len(keys) and read > since:
+            yield Item(self._word(track, since, read), progress.cursor)
+
+    def _word(self, track: str | None, start: int, end: int, cause: str | None = None) -> Coverage:
+        return Coverage(
+            source=self._name,
+            track=track,
+            from_at=from_us(start),
+            to_at=from_us(end),
+            is_gap=cause is not None,
+            cause=cause,
+        )
+
+    def _affordable(
+        self, query: Query, progress: Progress, stop: threading.Event
+    ) -> Iterator[Item]:
+        """Waits until a page can be paid. What was said meanwhile is not bought later: a gap."""
+        purse, reads = self._purse, self._habits.reads
+        if purse is None or purse.wait(self._clock.now(), reads) <= 0:
+            return
+        yield from self._quiet(progress, lambda: purse.wait(self._clock.now(), reads), stop)
+        known, now = progress.places.get(query.key), to_us(self._clock.now())
+        if known is None or known.read is None or now <= known.read:
+            return
+        progress.places[query.key] = replace(known, at=now, since=now, read=now)
+        self.totals["gaps"] += 1
+        yield Item(self._word(query.track, known.read, now, BUDGET_SPENT), progress.cursor)
+
+    def _allowed(
+        self, progress: Progress, stop: threading.Event, reads: int = 0
+    ) -> Generator[Item, None, None]:
+        """Waits until a call is allowed and counts it; the count is durable when this is over."""
+        yield from self._quiet(progress, lambda: self._budget.wait(self._clock.now()), stop)
+        if stop.is_set():
+            return
+        self._budget.take(self._clock.now())
+        if self._purse is not None:
+            self._purse.take(self._clock.now(), reads)
+        self.totals["calls"] += 1
+        yield Item(None, progress.cursor)
+
+    def _quiet(
+        self, progress: Progress, left: Callable[[], float], stop: threading.Event
+    ) -> Iterator[Item]:
+        """Says that nothing is new until no time is left."""
+        while not stop.is_set() and (seconds := left()) > 0:
+            yield Item(None, progress.cursor)
+            self._clock.wait(min(seconds, LONGEST_WAIT), stop)
+
+
+def _left(due: datetime, clock: Clock) -> float:
+    return (due - clock.now()).total_seconds()
+
+
+def _by_track(queries: Sequence[Query]) -> Mapping[str | None, list[str]]:
+    found: dict[str | None, list[str]] = {}
+    for query in queries:
+        found.setdefault(query.track, []).append(query.key)
+    return found

@@ -1,0 +1,134 @@
+"""HTTP for sources: bounded in time and size, errors told in one line without the answer's text."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from collectors.kit.breaker import REFUSED, Breaker
+from collectors.kit.limits import asked_pause
+from collectors.trouble import told
+from pipeline.decoding import load
+from pipeline.errors import GiveUp, SetAside, TryLater
+from pipeline.ports import Clock
+
+if TYPE_CHECKING:
+    import ssl
+
+    import httpx
+
+#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
+PATIENCE = 4.0
+MOST_BYTES = 32 * 1_048_576
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came: the body in full, headers under lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@cache
+def _trusted() -> "ssl.SSLContext":
+    """The certificates that are trusted, read once: it takes 0.1 s, and a source reconnects."""
+    import httpx
+
+    return httpx.create_ssl_context()
+
+
+class Stopped(TryLater):
+    """Told to stop in the middle of an answer: there is nothing to tell."""
+
+
+class Web:
+    """One source's way to its platform. The connection is opened with the first question.
+
+    ``setting`` names the credential in the settings, for the message when it is refused.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        clock: Clock,
+        *,
+        setting: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
+        self._source = source
+        self._clock = clock
+        self._breaker = Breaker(source, setting)
+        self._headers = {"user-agent": "groundswell", **(headers or {})}
+        self._most = most_bytes
+        self._client: httpx.Client | None = None
+
+    def get(
+        self,
+        url: str,
+        stop: threading.Event,
+        *,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        fine: frozenset[int] = frozenset(),
+    ) -> Answer:
+        """The answer, if it succeeded or its status is in ``fine``.
+
+        Raises TryLater (with the pause that was asked for), GiveUp for refused credentials.
+        """
+        import httpx  # 50 ms that a process without such a source need not spend
+
+        host = urlsplit(url).netloc
+        if self._client is None:
+            self._client = httpx.Client(
+                timeout=PATIENCE,
+                follow_redirects=True,
+                max_redirects=5,
+                headers=self._headers,
+                verify=_trusted(),
+            )
+        try:
+            with self._client.stream("GET", url, params=params, headers=headers) as answer:
+                if not answer.is_success and answer.status_code not in fine:
+                    raise self._refusal(answer, host)
+                body = self._body(answer, host, stop)
+                self._breaker.accepted()
+                return Answer(answer.status_code, answer.headers, body)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise TryLater(f"{self._source}: cannot reach {host} ({told(error)})") from error
+
+    def json(self, url: str, stop: threading.Event, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON document there. Raises TryLater, also for what is no JSON, or GiveUp."""
+        body = self.get(url, stop, params=params, headers={"accept": "application/json"}).body
+        try:
+            return load(body)
+        except SetAside as reason:
+            host = urlsplit(url).netloc
+            raise TryLater(f"{self._source}: {host} answers something else than JSON") from reason
+
+    def close(self) -> None:
+        """Lets go of the connection; the next question opens another."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _refusal(self, answer: "httpx.Response", host: str) -> TryLater | GiveUp:
+        if answer.status_code in REFUSED:
+            return self._breaker.refused(host, answer.status_code)
+        after = asked_pause(answer.headers, self._clock.now())
+        return TryLater(f"{self._source}: {host} answers {answer.status_code}", after)
+
+    def _body(self, answer: "httpx.Response", host: str, stop: threading.Event) -> bytes:
+        parts, size = [], 0
+        for part in answer.iter_bytes():
+            size += len(part)
+            if size > self._most:
+                raise TryLater(f"{self._source}: {host} answers too much")
+            if stop.is_set():
+                raise Stopped(f"{self._source}: told to stop")
+            parts.append(part)
+        return b"".join(parts)

@@ -1,0 +1,110 @@
+"""A platform's HTTP side on loopback: what a test makes of it, and how it misbehaves."""
+
+import json
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs, urlsplit
+
+
+class Asked(NamedTuple):
+    """One request."""
+
+    path: str
+    params: dict[str, str]
+    headers: dict[str, str]
+
+
+class Fault(NamedTuple):
+    """An answer, good or bad. ``kind`` "abort" resets the connection, "hang" never ends."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: tuple[tuple[str, str], ...] = ()
+    kind: str = "answer"
+
+
+class Platform:
+    """Base of the platforms: ``reply`` answers; ``faults`` come first, one for each request.
+
+    ``always`` is given to every request instead, while it is set.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[Asked] = []
+        self.faults: list[Fault] = []
+        self.always: Fault | None = None
+        self.url = ""
+        self.released = threading.Event()
+
+    def reply(self, asked: Asked) -> Fault:
+        """The answer to one request."""
+        raise NotImplementedError
+
+    def answer(self, asked: Asked) -> Fault:
+        """The answer, or the next fault."""
+        self.asked.append(asked)
+        if self.always is not None:
+            return self.always
+        return self.faults.pop(0) if self.faults else self.reply(asked)
+
+
+def document(value: Any, *headers: tuple[str, str], status: int = 200) -> Fault:
+    """A JSON document."""
+    body = json.dumps(value).encode()
+    return Fault(status, body, (("Content-Type", "application/json"), *headers))
+
+
+@contextmanager
+def served(platform: Platform) -> Iterator[Platform]:
+    """The platform on a free port of this machine; ``url`` says where."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            parts = urlsplit(self.path)
+            params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            self._send(platform.answer(Asked(parts.path, params, headers)))
+
+        def _send(self, fault: Fault) -> None:
+            if fault.kind == "abort":
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                self.close_connection = True
+                self.connection.close()
+                return
+            self.send_response(fault.status)
+            for name, value in fault.headers:
+                self.send_header(name, value)
+            more = 1 if fault.kind == "hang" else 0
+            self.send_header("Content-Length", str(len(fault.body) + more))
+            self.end_headers()
+            self.wfile.write(fault.body)
+            if fault.kind == "hang":
+                self.wfile.flush()
+                platform.released.wait(30)
+                self.close_connection = True
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Says nothing."""
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Clients may go at any time."""
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        platform.url = f"http://127.0.0.1:{server.server_address[1]}"
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+        thread.start()
+        try:
+            yield platform
+        finally:
+            platform.released.set()
+            server.shutdown()
+            thread.join()
