@@ -49,7 +49,7 @@ class Weights:
     #: The post has all of a phrase of the incident that is more than a place.
     phrase: float = 4.0
     #: Likeness to what people confirmed, less that to what they rejected (cosine, up to a limit).
-    taught: float = 16.0
+    taught: float = 12.0
     taught_at_most: float = 0.3
     #: A post of the incident's track already speaks its language, so likeness says less.
     text_on_track: float = 0.4
