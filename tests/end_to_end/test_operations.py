@@ -68,7 +68,7 @@ def scraped(url: str) -> dict[tuple[str, ...], float]:
     return found
 
 
-def until(seen: Callable[[], bool], what: str, seconds: float = 60) -> None:
+def until(seen: Callable[[], bool], what: str, seconds: float = 180) -> None:
     deadline = time.monotonic() + seconds
     while not seen():
         assert time.monotonic() < deadline, what
@@ -173,6 +173,7 @@ def test_a_process_that_hangs_is_told_from_one_that_runs(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_every_role_of_a_cluster_is_seen(tmp_path: Path) -> None:
     """Each process has its own metrics and health; status reads Kafka and PostgreSQL."""
     posts = [post(n, f"acme message number {n} does not arrive") for n in range(300)]
@@ -183,7 +184,7 @@ def test_every_role_of_a_cluster_is_seen(tmp_path: Path) -> None:
         addresses = cluster.addresses()
         assert set(addresses) == {"collect-1", "work-1", "work-2", "store-1", "watch", "web"}
         for name, url in addresses.items():
-            until(lambda url=url: asked(f"{url}/readyz")[0] == 200, f"{name} is not ready", 120)  # type: ignore[misc]
+            until(lambda url=url: asked(f"{url}/readyz")[0] == 200, f"{name} is not ready")  # type: ignore[misc]
             assert asked(f"{url}/livez")[0] == 200
         stored = ("groundswell_receive_to_warehouse_seconds_count",)
         rows = ("groundswell_store_rows_total", "feedback")
@@ -205,7 +206,7 @@ def test_every_role_of_a_cluster_is_seen(tmp_path: Path) -> None:
             file.write("nonsense\n")
         cluster.processes["collect-1"].stop()
         cluster.processes["collect-1"].start()
-        until(lambda: seen(cluster)[0] == 1, "nobody misses the workers", 90)
+        until(lambda: seen(cluster)[0] == 1, "nobody misses the workers")
         found = seen(cluster)[1]
         # A file that changed is read from its beginning.
         assert any("worker stands still with 305 records" in what for what in found), found
