@@ -1,11 +1,12 @@
 """Foreign JSON becomes words, here and nowhere else; what cannot be read is set aside."""
 
 import json
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import orjson
 from pydantic import ValidationError
 
+from pipeline import plain
 from pipeline.errors import SetAside
 from pipeline.model import Decision, Mention, Removal, Word, sound
 
@@ -54,6 +55,10 @@ def _mend(value: Any) -> Any:
 def read(kind: type[W], data: bytes | str) -> W:
     """The word in ``data``. Raises SetAside with a reason that says what is missing or wrong."""
     if not _has_nul(data):
+        if kind is Mention and isinstance(data, bytes):
+            mention = plain.read_mention(data)
+            if mention is not None:
+                return cast(W, mention)
         try:
             return kind.model_validate_json(data)
         except ValidationError:
