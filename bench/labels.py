@@ -127,7 +127,9 @@ def taught() -> Iterator[Figure]:
     """The sets that teach, held out group by group."""
     for head in sorted({task.head for task in TASKS}):
         rows = [
-            Example(row.text, row.labels[0], row.group or None, row.lang, row.weight)
+            Example(
+                row.text, row.labels[0], row.group or None, row.lang, row.weight, row.labels[1:]
+            )
             for row in training_rows(head)
         ]
         examples, answers = cross_validated(rows, settings=shipped(head))

@@ -1,5 +1,6 @@
 """Labelled examples: JSON lines of ``{"text", "label", "group", "lang", "weight"}``.
 
+``label`` may be a list: one of these is right, and it is not known which.
 ``group`` is what must not be split between learning and measuring (an event, an operator, an
 app); without it every text stands for itself. ``lang`` is for figures per language. ``weight``
 (default 1) says how much an example counts while learning. The last three are optional.
@@ -18,13 +19,14 @@ from pipeline.model import sound
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled text."""
+    """One labelled text. ``others`` are labels that may as well be right, where that is open."""
 
     text: str
     label: str
     group: str | None = None
     lang: str | None = None
     weight: float = 1.0
+    others: tuple[str, ...] = ()
 
 
 def read_examples(paths: Sequence[Path]) -> list[Example]:
@@ -54,14 +56,23 @@ def _example(line: bytes, origin: str) -> Example:
         raise Misuse(f"{origin}: not a JSON document") from error
     if not isinstance(data, dict):
         raise Misuse(f'{origin}: expected an object with "text" and "label"')
-    for name in ("text", "label"):
-        if not isinstance(data.get(name), str) or not data[name].strip():
-            raise Misuse(f'{origin}: "{name}" must be a string that is not empty')
+    text = data.get("text")
+    if not _is_told(text):
+        raise Misuse(f'{origin}: "text" must be a string that is not empty')
+    given = data.get("label")
+    labels = given if isinstance(given, list) else [given]
+    if not labels or not all(map(_is_told, labels)):
+        raise Misuse(f'{origin}: "label" must be a string that is not empty, or a list of them')
     for name in ("group", "lang"):
         if not isinstance(data.get(name), str | None):
             raise Misuse(f'{origin}: "{name}" must be a string')
     weight = data.get("weight", 1.0)
     if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < 1e6:
         raise Misuse(f'{origin}: "weight" must be a number above 0')
-    label = sound(data["label"]).strip()
-    return Example(sound(data["text"]), label, data.get("group"), data.get("lang"), float(weight))
+    first, *others = dict.fromkeys(sound(label).strip() for label in labels)
+    group, lang = data.get("group"), data.get("lang")
+    return Example(sound(text), first, group, lang, float(weight), tuple(others))
+
+
+def _is_told(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())

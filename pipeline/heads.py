@@ -22,9 +22,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from pipeline.errors import GiveUp
-from pipeline.steps.features import hashed
+from pipeline.steps.grams import matrix
 
-FORMAT = 1
+FORMAT = 2
 HEAD_NAME = r"[a-z][a-z0-9_-]{0,63}"
 SUFFIX = ".safetensors"
 #: A threshold no probability reaches: nothing held out showed this label to be right often enough.
@@ -37,12 +37,11 @@ Floats = NDArray[np.float32]
 
 
 class Features(BaseModel):
-    """How texts become numbers: the arguments of ``pipeline.steps.features.hashed``."""
+    """How texts become numbers: the arguments of ``pipeline.steps.grams.matrix``."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bits: int = Field(default=18, ge=8, le=22)
-    words: tuple[int, int] = (1, 2)
+    bits: int = Field(default=19, ge=8, le=22)
     chars: tuple[int, int] | None = (3, 5)
 
 
@@ -93,9 +92,8 @@ class Head:
 
 
 def fingerprint(features: Features) -> str:
-    """Names how this program hashes texts with these features, to notice when it changes."""
-    spec = features
-    probe: Any = hashed(_PROBE, bits=spec.bits, words=spec.words, chars=spec.chars)
+    """Names how this program reads texts with these features, to notice when it changes."""
+    probe: Any = matrix(_PROBE, bits=features.bits, chars=features.chars)
     return xxhash.xxh64_hexdigest(probe.indices.tobytes() + probe.data.round(4).tobytes())
 
 

@@ -3,12 +3,13 @@
 The figures come from cross-validation in which a group (an event, an operator, an app) is never in
 both parts; what ships is then fitted on everything. Nothing is drawn without a fixed seed: the same
 examples give the same bytes. scikit-learn is imported here only, and only when it is needed.
+An example whose label is open counts as right when the answer is one of those it may have.
 """
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from scipy.sparse import csr_matrix
 from pipeline.errors import Misuse
 from pipeline.evaluate import Answers, Scores, score
 from pipeline.examples import Example
+from pipeline.fitting import Linear, fit
 from pipeline.heads import (
     FORMAT,
     HEAD_NAME,
@@ -33,7 +35,7 @@ from pipeline.heads import (
     read_head,
     write_head,
 )
-from pipeline.steps.features import hashed
+from pipeline.steps.grams import matrix
 from pipeline.steps.text import prepare_texts
 
 #: Called with a stage's name, how much of it is done, and how much there is.
@@ -113,9 +115,9 @@ def train(
     tell = progress or _silent
     data = _Data(examples, settings, tell)
     crossed = _cross_validated(data, settings, tell)
-    held_out = score(head, data.examples, crossed.answers)
+    held_out = score(head, crossed.examples, crossed.answers)
     tell("fit", 0, 1)
-    rows, weights = _Fit(data, np.arange(data.n), settings).packed()
+    rows, weights = _packed(data, _fitted(data, np.arange(data.n), settings), settings.max_rows)
     groups = len(set(data.groups))
     card = Card(
         format=FORMAT,
@@ -144,8 +146,8 @@ def cross_validated(
 ) -> tuple[list[Example], Answers]:
     """The different texts and what models say about them that did not see them or their group."""
     settings = settings or Settings()
-    data = _Data(examples, settings, _silent)
-    return data.examples, _cross_validated(data, settings, _silent).answers
+    crossed = _cross_validated(_Data(examples, settings, _silent), settings, _silent)
+    return crossed.examples, crossed.answers
 
 
 def promote(report: Report, current: Scores | None, into: Path) -> Promotion:
@@ -191,7 +193,8 @@ class _Data:
         self.counts = dict(sorted(Counter(e.label for e in self.examples).items()))
         self.labels = list(self.counts)
         _check(self.counts)
-        self.truth = np.array([self.labels.index(e.label) for e in self.examples])
+        self.first = np.array([self.labels.index(e.label) for e in self.examples])
+        self.allowed = _allowed(self.examples, self.labels)
         self.groups = [examples[i].group or f"\x00{keys[i]}" for i in first]
         self.weight = np.array([e.weight for e in self.examples])
         self.seed, self.n_folds = settings.seed, settings.folds
@@ -201,7 +204,7 @@ class _Data:
 
     def _grouped(self) -> bool:
         """Whether every label stands in two groups, so that none is unknown to a whole fold."""
-        pairs = set(zip(self.groups, self.truth.tolist(), strict=True))
+        pairs = set(zip(self.groups, self.first.tolist(), strict=True))
         per_label = Counter(label for _, label in pairs)
         return len(set(self.groups)) >= self.n_folds and min(per_label.values()) > 1
 
@@ -212,7 +215,18 @@ class _Data:
         kind = StratifiedGroupKFold if self.split == "by group" else StratifiedKFold
         cut = kind(self.n_folds, shuffle=True, random_state=self.seed)
         groups = self.groups if self.split == "by group" else None
-        yield from cut.split(np.zeros(self.n), self.truth, groups)
+        yield from cut.split(np.zeros(self.n), self.first, groups)
+
+
+def _allowed(examples: Sequence[Example], labels: Sequence[str]) -> NDArray[np.bool_]:
+    """Examples × labels: which may be right. A label that is never the first one is unknown."""
+    at = {label: i for i, label in enumerate(labels)}
+    allowed = np.zeros((len(examples), len(labels)), dtype=bool)
+    for row, example in enumerate(examples):
+        for label in (example.label, *example.others):
+            if label in at:
+                allowed[row, at[label]] = True
+    return allowed
 
 
 def _check(counts: dict[str, int]) -> None:
@@ -236,7 +250,7 @@ def _hashed(
     for start in range(0, len(plain), _HASH_BATCH):
         tell("features", start, len(plain))
         batch = plain[start : start + _HASH_BATCH]
-        parts.append(hashed(batch, bits=spec.bits, words=spec.words, chars=spec.chars))
+        parts.append(matrix(batch, bits=spec.bits, chars=spec.chars))
     tell("features", len(plain), len(plain))
     full = csr_matrix(vstack(parts))
     seen = np.bincount(full.indices, minlength=full.shape[1])
@@ -244,46 +258,42 @@ def _hashed(
     return csr_matrix(full[:, kept]), kept
 
 
-class _Fit:
-    """One linear model: multinomial logistic regression on some of the texts."""
+def _fitted(data: _Data, learn: NDArray[np.int64], settings: Settings) -> Linear:
+    """The model of some of the texts."""
+    return fit(
+        csr_matrix(data.matrix[learn]),
+        data.allowed[learn],
+        data.weight[learn],
+        cost=settings.cost,
+        balance=settings.balance,
+    )
 
-    def __init__(self, data: _Data, learn: NDArray[np.int64], settings: Settings) -> None:
-        from sklearn.linear_model import LogisticRegression
 
-        x, y = data.matrix[learn], data.truth[learn]
-        by_label = np.bincount(y, weights=data.weight[learn], minlength=len(data.labels))
-        raised = (by_label.sum() / np.maximum(by_label, 1e-9)) ** settings.balance
-        weight = data.weight[learn] * raised[y]
-        # A looser tolerance stops before rare labels are learnt.
-        model = LogisticRegression(C=settings.cost, max_iter=300, tol=1e-4)
-        model.fit(x, y, sample_weight=weight / weight.mean())
-        self._data, self._settings, self._classes = data, settings, model.classes_
-        self.coef = model.coef_.astype(np.float32)
-        self.intercept = model.intercept_.astype(np.float32)
-        seen = np.bincount(x.indices, minlength=x.shape[1])
-        self._strength = np.abs(self.coef).max(axis=0) * np.sqrt(seen)
-
-    def logits(self, held: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Scores for all labels; a label that this part did not see has none to speak of."""
-        scores = self._data.matrix[held] @ self.coef.T + self.intercept
-        if len(self._classes) == 2:
-            scores = np.concatenate([np.zeros_like(scores), scores], axis=1)
-        full = np.full((len(held), len(self._data.labels)), -30.0)
-        full[:, self._classes] = scores
-        return full
-
-    def packed(self) -> tuple[NDArray[np.uint32], NDArray[np.float16]]:
-        """The buckets that matter most and their weights, the intercepts last."""
-        most = np.argsort(-self._strength, kind="stable")[: self._settings.max_rows]
-        kept = np.sort(most[self._strength[most] > 0])
-        table = np.concatenate([self.coef[:, kept].T, self.intercept[None, :]])
-        return self._data.columns[kept].astype(np.uint32), table.astype(np.float16)
+def _packed(
+    data: _Data, model: Linear, max_rows: int
+) -> tuple[NDArray[np.uint32], NDArray[np.float16]]:
+    """The buckets that matter most and their weights, the intercepts last."""
+    table = np.concatenate([model.coef, model.intercept[None, :]])
+    # Only differences count. Of two labels, the second one's scores are enough: the first has 0.
+    two = table.shape[1] == 2
+    table = table[:, 1:] - table[:, :1] if two else table - table.mean(axis=1, keepdims=True)
+    # A bucket matters as far as it tells labels apart, in the texts in which it stands.
+    seen = np.sqrt(np.asarray(data.matrix.multiply(data.matrix).sum(axis=0)).ravel())
+    strength = np.abs(table[:-1]).max(axis=1) * seen
+    most = np.argsort(-strength, kind="stable")[:max_rows]
+    kept = np.sort(most[strength[most] > 0])
+    rows = np.append(kept, len(table) - 1)
+    return data.columns[kept].astype(np.uint32), table[rows].astype(np.float16)
 
 
 @dataclass(frozen=True)
 class _Crossed:
-    """What cross-validation tells: the answers on held-out texts, and how to calibrate them."""
+    """What cross-validation tells: the answers on held-out texts, and how to calibrate them.
 
+    ``examples`` have one label each: of an open one the likeliest of those it may have.
+    """
+
+    examples: list[Example]
     answers: Answers
     temperature: float
     thresholds: list[float]
@@ -293,15 +303,20 @@ def _cross_validated(data: _Data, settings: Settings, tell: Progress) -> _Crosse
     logits = np.zeros((data.n, len(data.labels)))
     for done, (learn, held) in enumerate(data.folds()):
         tell("cross-validation", done, settings.folds)
-        logits[held] = _Fit(data, learn, settings).logits(held)
+        logits[held] = _fitted(data, learn, settings).logits(csr_matrix(data.matrix[held]))
     tell("cross-validation", settings.folds, settings.folds)
-    temperature = _temperature(logits, data.truth)
+    truth = np.where(data.allowed, logits, -np.inf).argmax(axis=1)
+    temperature = _temperature(logits, truth)
     p = _softmax(logits / temperature)
     best, top = p.argmax(axis=1), np.round(p.max(axis=1), 3)
-    thresholds = _thresholds(best, top, data.truth, len(data.labels))
+    thresholds = _thresholds(best, top, truth, len(data.labels))
     sure = top >= np.asarray(thresholds)[best]
     names = [data.labels[b] for b in best]
-    return _Crossed(Answers(names, top.tolist(), sure.tolist()), temperature, thresholds)
+    examples = [
+        replace(example, label=data.labels[t], others=())
+        for example, t in zip(data.examples, truth.tolist(), strict=True)
+    ]
+    return _Crossed(examples, Answers(names, top.tolist(), sure.tolist()), temperature, thresholds)
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

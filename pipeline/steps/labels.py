@@ -1,9 +1,10 @@
-"""Labels: what a post is, by linear models over hashed n-grams, and its language.
+"""Labels: what a post is, by linear models over words, their parts and concepts, and its language.
 
-All heads that share their features share one hashing and one sparse product a batch. A head's
-answer is its best label, the probability that this label is right (softmax with a temperature
-fitted on held-out texts) and ``sure``: whether that probability lies above the threshold from which
-the label was right in nine of ten held-out cases. ``language`` is the platform's word, else eldc's.
+All heads that share their features share one reading of the texts and one sum over their words. A
+head's answer is its best label, the probability that this label is right (softmax with a
+temperature fitted on held-out texts) and ``sure``: whether that probability lies above the threshold
+from which the label was right in nine of ten held-out cases. ``language`` is the platform's word,
+else eldc's.
 """
 
 import logging
@@ -14,12 +15,11 @@ from pathlib import Path
 
 import eldc
 import numpy as np
-from scipy.sparse import csr_matrix
 
 from pipeline.errors import GiveUp
 from pipeline.heads import SUFFIX, Features, Floats, Head, read_head
 from pipeline.model import Label, Mention
-from pipeline.steps.features import hashed
+from pipeline.steps.scores import Scorer
 from pipeline.steps.text import Texts
 
 LANGUAGE = "language"
@@ -42,16 +42,14 @@ log = logging.getLogger(__name__)
 class _Stack:
     """Heads with the same features: their weights side by side."""
 
-    features: Features
     heads: tuple[Head, ...]
-    weights: Floats  # buckets × all columns
+    scorer: Scorer
     intercepts: Floats  # all columns
 
     def scores(self, texts: Sequence[str]) -> Floats:
-        spec = self.features
-        grams: csr_matrix = hashed(texts, bits=spec.bits, words=spec.words, chars=spec.chars)
-        product: Floats = grams @ self.weights
-        return product + self.intercepts
+        sums = self.scorer(texts)
+        sums += self.intercepts
+        return sums
 
 
 class Labeller:
@@ -148,16 +146,18 @@ def _stacked(heads: Sequence[Head]) -> list[_Stack]:
         alike[head.card.features].append(head)
     stacks = []
     for features, group in alike.items():
+        rows = np.unique(np.concatenate([head.rows for head in group])).astype(np.int64)
         columns = sum(head.columns for head in group)
-        weights = np.zeros((1 << features.bits, columns), dtype=np.float32)
+        weights = np.zeros((rows.size, columns), dtype=np.float32)
         intercepts = np.zeros(columns, dtype=np.float32)
         at = 0
         for head in group:
             here = slice(at, at + head.columns)
-            weights[head.rows, here] = head.weights[:-1]
+            weights[np.searchsorted(rows, head.rows), here] = head.weights[:-1]
             intercepts[here] = head.weights[-1]
             at += head.columns
-        stacks.append(_Stack(features, tuple(group), weights, intercepts))
+        scorer = Scorer(rows, weights, bits=features.bits, chars=features.chars)
+        stacks.append(_Stack(tuple(group), scorer, intercepts))
     return stacks
 
 

@@ -170,7 +170,7 @@ def _rewritten(path: Path, **changes: object) -> None:
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"format": 99}, "format 99, this program reads 1"),
+        ({"format": 99}, "format 99, this program reads 2"),
         ({"head": "else"}, "named otherwise"),
         ({"labels": ["a", "b"]}, "shapes"),
         ({"thresholds": [0.5]}, "thresholds"),
