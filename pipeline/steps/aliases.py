@@ -5,6 +5,7 @@ finds inside of words is dropped (60–70 % of raw hits). Measured: see bench/li
 """
 
 import re
+import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,10 +31,12 @@ _SYSTEMS = {
     "watchos": "watchOS",
     "windows": "Windows",
 }
-_NUMBER = r"(\d{1,4}(?:\.\d{1,6}){0,3})(?!\w|\.\d)"
+_NUMBER = r"(\d{1,6}(?:\.\d{1,6}){0,3})(?!\w|\.\d)"
 _SYSTEM = re.compile(rf"\s{{0,2}}v?{_NUMBER}")
 _SPELT = re.compile(rf"[ .:#]{{0,3}}v?{_NUMBER}")
 _SHORT = re.compile(rf"{_NUMBER}")
+#: A British postcode, whole or its first half, which is taken only where a place is to be expected.
+_POSTCODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]?(?P<rest> ?\d[A-Z]{2})?(?!\w)", re.IGNORECASE)
 #: Words before a number that make it a version; ``v`` is looked for together with its digit.
 _CUES = ("version", "versión", "versione", "versão", "build", "ver")
 
@@ -42,6 +45,7 @@ _CUES = ("version", "versión", "versione", "versão", "build", "ver")
 _HEAD = {
     "component": "component",
     "place": "place",
+    "postcode": "place",
     "system": "version",
     "version": "version",
     "short": "version",
@@ -51,7 +55,7 @@ _HEAD = {
 class _Target(NamedTuple):
     """What a pattern stands for, to mentions of which tracks (None: to all)."""
 
-    kind: str  # component | place | system | version | short
+    kind: str  # component | place | postcode | system | version | short
     tracks: frozenset[str] | None
     name: str
     place: places.Place | None = None
@@ -154,7 +158,9 @@ class Aliases:
                 if target.tracks is not None and target.tracks.isdisjoint(tracks or _NO_TRACK):
                     continue
                 if _stands_alone(text, low, start, end, target.kind):
-                    found.append(_Hit(target, start, end))
+                    last = _postcode_end(text, start) if target.kind == "postcode" else end
+                    if last:
+                        found.append(_Hit(target, start, last))
         return found
 
     @cached_property
@@ -177,9 +183,9 @@ class Aliases:
         for track in self._tracks:
             mine = frozenset([track.name])
             for component in track.component:
-                for form in {f.strip().lower(): f for f in (component.name, *component.aliases)}:
-                    if form:
-                        yield form, _Target("component", mine, component.name)
+                names = [form.strip() for form in (component.name, *component.aliases)]
+                for form in dict.fromkeys(way for name in names for way in _spellings(name)):
+                    yield form, _Target("component", mine, component.name)
         yield from self._place_targets()
         for form in _SYSTEMS:
             yield form, _Target("system", None, form)
@@ -193,10 +199,36 @@ class Aliases:
         for track in self._tracks:
             by_regions.setdefault(tuple(sorted(track.regions)), set()).add(track.name)
         for regions, names in by_regions.items():
-            for form, place in places.allowed(regions).items():
+            allowed = places.allowed(regions)
+            for form, place in allowed.items():
                 if len(form) > 1:
                     yield form, _Target("place", frozenset(names), place.name, place)
+            known = set(allowed.values())
+            for area, place in places.knowledge().postcodes.items():
+                for digit in "0123456789" if place in known else "":
+                    target = _Target("postcode", frozenset(names), place.name, place)
+                    yield f"{area.lower()}{digit}", target
 
+
+def _spellings(name: str) -> Iterator[str]:
+    """The ways in which people write a name: in one word or several, with or without accents."""
+    plain = name.lower()
+    for spelt in dict.fromkeys((plain, _unaccented(plain), plain.translate(_SPELT_OUT))):
+        words = re.split(r"[\s-]+", spelt)
+        for glue in (" ", "-", "") if len(words) > 1 and len(spelt) >= _JOINED_FROM else ():
+            yield glue.join(words)
+        if spelt:
+            yield spelt
+
+
+def _unaccented(text: str) -> str:
+    parts = unicodedata.normalize("NFD", text)
+    return "".join(char for char in parts if not unicodedata.combining(char))
+
+
+#: How German is written without its letters, and from what length on words are joined.
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+_JOINED_FROM = 6
 
 #: Stands for the tracks of a mention that has none.
 _ANYWHERE = "\0anywhere"
@@ -231,7 +263,11 @@ def _stands_alone(text: str, low: str, start: int, end: int, kind: str) -> bool:
     """
     if start and _joins(text[start - 1], text[start]):
         return _is_in_tag(text, start) and text[start].isupper() and text[start - 1].islower()
-    if end < len(text) and kind not in {"system", "short"} and _joins(text[end - 1], text[end]):
+    if (
+        end < len(text)
+        and kind not in {"system", "short", "postcode"}
+        and _joins(text[end - 1], text[end])
+    ):
         if _is_in_tag(text, start):
             return text[end].isupper() and text[end - 1].islower()
         # A plural of a component is the component.
@@ -239,6 +275,24 @@ def _stands_alone(text: str, low: str, start: int, end: int, kind: str) -> bool:
         return plural and (end + 1 == len(text) or not _joins(text[end], text[end + 1]))
     word = text[text.rfind(" ", 0, start) + 1 : start]
     return not word or (word[0] != "@" and "://" not in word and not word.startswith("www."))
+
+
+def _postcode_end(text: str, start: int) -> int:
+    """Where a postcode that begins here ends, 0 if it is none.
+
+    The whole of one is told by its form. The first half alone ("LS6") may be anything else, so it
+    wants capitals, and a word before it that leads to a place.
+    """
+    match = _POSTCODE.match(text, start)
+    if match is None:
+        return 0
+    if match["rest"]:
+        return match.end()
+    word = text[:start].rstrip(" ").rpartition(" ")[2].lower()
+    leads = word in places.knowledge().lead_ins or word == "postcode"
+    # "the EH3 shop", but "the M1" is a road.
+    leads |= word == "the" and match[0][1].isalpha()
+    return match.end() if leads and match[0].isupper() else 0
 
 
 def _joins(left: str, right: str) -> bool:
@@ -306,7 +360,7 @@ def _place_p(hit: _Hit, text: str) -> float:
     """
     found = text[hit.start : hit.end]
     before = text[max(0, hit.start - 24) : hit.start]
-    if _where(hit).kind == "named":
+    if _where(hit).kind == "named" or hit.target.kind == "postcode":
         return 0.9  # the settings name it themselves
     capital = found[:1].isupper() or not found[:1].islower()
     common = found.lower() in places.knowledge().common_words or len(found) <= 3

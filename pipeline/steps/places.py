@@ -42,6 +42,7 @@ class Knowledge(NamedTuple):
     """Forms (lower-case names) of all places, countries by code, and words of ``places.json``.
 
     ``us_states``: the codes of the states, in lower case; too short to be looked for in posts.
+    ``postcodes``: the post towns of British postcode areas ("LS": Leeds).
     """
 
     forms: Mapping[str, tuple[Place, ...]]
@@ -49,6 +50,7 @@ class Knowledge(NamedTuple):
     common_words: frozenset[str]
     lead_ins: frozenset[str]
     us_states: frozenset[str]
+    postcodes: Mapping[str, Place]
 
 
 def fold(name: str) -> str:
@@ -65,6 +67,9 @@ def knowledge() -> Knowledge:
         known = forms.setdefault(form, [])
         if place not in known:
             known.append(place)
+    for code, cities in ours["cities"].items():
+        for form, name in cities.items():
+            forms.setdefault(form, []).extend(_cities_of(forms, name, code))
     ranked = {f: tuple(sorted(p, key=_rank)) for f, p in forms.items()}
     codes = {p[0].country: p[0] for p in ranked.values() if p[0].kind == "country"}
     states = orjson.loads(
@@ -76,7 +81,18 @@ def knowledge() -> Knowledge:
         frozenset(ours["common_words"]),
         frozenset(ours["lead_ins"]),
         frozenset(code.lower() for code in states),
+        {
+            area: place
+            for area, name in ours["postcodes"].items()
+            for place in _cities_of(forms, name, "GB")[:1]
+        },
     )
+
+
+def _cities_of(forms: Mapping[str, Sequence[Place]], name: str, country: str) -> list[Place]:
+    """The cities of that name in a country, the largest first."""
+    some = [p for p in forms.get(fold(name), ()) if (p.kind, p.country) == ("city", country)]
+    return sorted(some, key=_rank)
 
 
 def locate(name: str) -> tuple[Place, ...]:
