@@ -67,7 +67,8 @@ def fit(
 
     options = {"maxiter": _STEPS, "maxcor": _REMEMBERED, "ftol": 1e-7, "gtol": 1e-4}
     start = np.zeros((features + 1) * labels)
-    found: Any = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
+    solve: Any = minimize  # its stubs know no function that returns its gradient, too
+    found: Any = solve(loss, start, jac=True, method="L-BFGS-B", options=options)
     table = found.x.reshape(features + 1, labels).astype(np.float32)
     return Linear(table[:-1], table[-1])
 
@@ -78,7 +79,8 @@ def _balanced(allowed: NDArray[np.bool_], weight: Doubles, balance: float) -> Do
     by_label = np.maximum((share * weight[:, None]).sum(axis=0), _LEAST)
     raised = (by_label.sum() / by_label) ** balance
     weights: Doubles = weight * (share @ raised)
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
 
 
 def _softmax(scores: NDArray[np.float32]) -> NDArray[np.float32]:

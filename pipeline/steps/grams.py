@@ -141,7 +141,7 @@ def pairs(tokens: Tokens, bits: int) -> Grams:
 
 
 def concept_pairs(tokens: Tokens, known: NDArray[np.int64], bits: int) -> Grams:
-    """Concepts near each other, in whatever order and with one between: languages differ in that."""
+    """Concepts near each other, in whatever order: languages differ in that."""
     at = np.flatnonzero(known)
     one = np.concatenate((at[:-1], at[:-2]))
     two = np.concatenate((at[1:], at[2:]))

@@ -2,9 +2,9 @@
 
 All heads that share their features share one reading of the texts and one sum over their words. A
 head's answer is its best label, the probability that this label is right (softmax with a
-temperature fitted on held-out texts) and ``sure``: whether that probability lies above the threshold
-from which the label was right in nine of ten held-out cases. ``language`` is the platform's word,
-else eldc's.
+temperature fitted on held-out texts) and ``sure``: whether that probability lies above the
+threshold from which the label was right in nine of ten held-out cases. ``language`` is the
+platform's word, else eldc's.
 """
 
 import logging

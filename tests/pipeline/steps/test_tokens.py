@@ -11,7 +11,8 @@ anything = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 
 def tokens(text: str) -> list[int]:
     """The hashes of a text's tokens, in order."""
-    return tokenised([text]).hashes.tolist()
+    hashes: list[int] = tokenised([text]).hashes.tolist()
+    return hashes
 
 
 def loud(text: str) -> int:
