@@ -1,4 +1,4 @@
-"""The index of repeats in the memory of one worker: some 420 bytes a post, no object a post.
+"""The index of repeats in the memory of one worker: some 460 bytes a post, no object a post.
 
 Every post gets a slot, its number in the columns. Five kinds of keys lead to slots: ids, exact
 keys, bands, phrases, and (group, author) for echoes. A batch is answered as if its posts came one

@@ -3,7 +3,7 @@
 ``claims.lua`` does in the server what the memory index does in a worker, with the same answers;
 here a batch is packed for it and its answers unpacked. A claim lives 72 h and the allowed lateness
 by the time of the stream; what it took is given back when its age (96 h of stream time) is past, so
-after 96 to 192 h. About 500 bytes a post once there are a few 100,000 (``bench.redis`` measures),
+after 96 to 192 h. About 560 bytes a post once there are a few 100,000 (``bench.redis`` measures),
 up to 1.5 million posts an age; beyond that, raise the server's ``hash-max-listpack-entries``.
 
 Emptied or restarted, the server loses claims: posts would be the first of their group again. So
