@@ -88,7 +88,7 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
     chance = random.Random(seed)
     lines: list[tuple[datetime, dict[str, Any]]] = []
     groups: defaultdict[str, set[str]] = defaultdict(set)
-    gone_authors, removed = {}, set()
+    gone_authors, removed, erased = {}, set[str](), set[str]()
     originals: list[dict[str, Any]] = []
     for number in range(posts):
         at = START + LENGTH * number / posts
@@ -98,6 +98,8 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
         else:
             first = line = _post(number, at, chance)
             originals.append(line)
+        if leaves := chance.random() < 0.02:
+            line["author"] = {"id": f"leaving{chance.randrange(20)}"}
         ours = _id(line)
         groups[_id(first)].add(ours)
         lines.append((at, line))
@@ -109,10 +111,14 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
             kind = "erased" if dice < 0.03 else "hidden"
             lines.append((later, _removal(ours, kind, later, "mention")))
             removed.add(ours)
-        elif dice < 0.045:
+            erased |= {ours} if kind == "erased" else set()
+        elif leaves and dice < 0.3:
             author = f"x:{line['author']['id']}"
             lines.append((later, _removal(author, "erased", later, "author")))
             gone_authors[author] = later
+        # Nobody repeats what is erased: near repeats are recognised by words that are gone then.
+        if line is first and (leaves or ours in erased):
+            originals.pop()
     removed |= _of_authors(lines, gone_authors)
     lines.sort(key=lambda pair: pair[0])
     synthetic.write((line for _, line in lines), folder / "posts.jsonl")
