@@ -91,6 +91,7 @@ KINDS = (
         address="https://hn.algolia.com/api/v1",
     ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
+    Kind("rss", "social", "collectors.rss:Rss", "collectors.rss:RssSettings", ("url",)),
     Kind(
         "statuspage",
         "incident",

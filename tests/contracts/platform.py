@@ -153,7 +153,7 @@ class PlatformContract(CollectorContract):
         """What was said while nobody listened comes in full, oldest first."""
         listener = self.heard(stage, 1, 2)
         listener.kill()
-        numbers = range(3, 3 + min(3 * stage.page + 1, stage.reach or MANY))
+        numbers = range(3, 2 + min(3 * stage.page + 2, stage.reach or MANY))
         stage.say(*numbers)
         later = Listener(stage.open(), listener.cursor)
         later.until(lambda one: len(one.numbers) >= len(numbers), stage.clock)
