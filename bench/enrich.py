@@ -110,7 +110,7 @@ def book(scoped: bool) -> Book:
         ends = number >= OPEN
         body = "A fix is in place" if ends else f"Some people in {chance.choice(synthetic.PLACES)}"
         said = {"status": "investigating", "body": body, "display_at": opened}
-        later = {"at": opened + timedelta(minutes=5), "updates": [said], "version": 2**50}
+        later = {"at": opened + timedelta(minutes=5), "updates": [said]}
         known.put(Incident(**(told | later | ({"status": "resolved"} if ends else {}))))
     return known
 
