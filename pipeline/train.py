@@ -26,13 +26,10 @@ from pipeline.heads import (
     FORMAT,
     HEAD_NAME,
     NEVER,
-    SUFFIX,
     Card,
     Features,
-    Head,
     fingerprint,
     make_head,
-    read_head,
     write_head,
 )
 from pipeline.steps.grams import matrix
@@ -88,15 +85,6 @@ class Report:
         )
 
 
-@dataclass(frozen=True)
-class Promotion:
-    """Whether a model took the place of the current one, and why or why not."""
-
-    promoted: bool
-    reason: str
-    path: Path | None = None
-
-
 def train(
     examples: Sequence[Example],
     head: str,
@@ -148,29 +136,6 @@ def cross_validated(
     settings = settings or Settings()
     crossed = _cross_validated(_Data(examples, settings, _silent), settings, _silent)
     return crossed.examples, crossed.answers
-
-
-def promote(report: Report, current: Scores | None, into: Path) -> Promotion:
-    """Copies the trained head to ``into`` if it beats the current one on the held-out texts.
-
-    ``current``: the figures of the model in use on the same examples, None when it has no such
-    head. It may have learnt from some of them, the new one was measured on texts it had not seen:
-    in doubt the model in use stays.
-    """
-    new = report.held_out.macro_f1.value
-    if current is not None and new <= current.macro_f1.value:
-        reason = (
-            f"not promoted: macro-F1 {new:.3f} on held-out texts, the model in use has "
-            f"{current.macro_f1.value:.3f} on the same texts"
-        )
-        return Promotion(False, reason)
-    before = into / f"{report.head}{SUFFIX}"
-    revision = read_head(before).card.revision + 1 if before.exists() else 1
-    head = read_head(report.path)
-    card = head.card.model_copy(update={"revision": revision})
-    path = write_head(Head(card, head.rows, head.weights, head.digest), into)
-    than = "there was none" if current is None else f"before {current.macro_f1.value:.3f}"
-    return Promotion(True, f"promoted: macro-F1 {new:.3f} on held-out texts, {than}", path)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

@@ -10,6 +10,7 @@ from config import settings
 from pipeline.errors import Misuse
 
 if TYPE_CHECKING:
+    from pipeline.examples import Example
     from pipeline.train import Report
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -22,10 +23,14 @@ def register(commands: Commands) -> None:
         help="train one head on labelled texts",
         description='Learns from JSON lines of {"text", "label", "group", "lang"} (.gz too; group '
         "and lang may be missing) and writes DIR/NAME.safetensors, with figures on texts that "
-        "were held out. A name that is new becomes a new head. Use it with --model DIR, or let "
-        "--promote install it where the settings' [models] dir is, if it beats the model in use.",
+        "were held out; a label may be a list, if it is open which is right. --decisions adds what "
+        "people relabelled, from the warehouse. A name that is new becomes a new head. Use it with "
+        "--model DIR, or let --promote install it where the settings' [models] dir is, if it beats "
+        "the model in use as a whole and loses in no label and no language.",
     )
-    train.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    train.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    train.add_argument("--decisions", action="store_true", help="learn from people's labels, too")
+    train.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     train.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
     train.add_argument("--out", required=True, type=Path, metavar="DIR")
     train.add_argument("--promote", action="store_true", help="install it if it is better")
@@ -50,13 +55,12 @@ def run_train(options: argparse.Namespace) -> int:
     from rich.console import Console
     from rich.progress import Progress, TaskID
 
-    from pipeline.examples import read_examples
     from pipeline.train import Settings, train
 
     known = settings.load(options.config)
     if options.promote and known.models.dir is None:
         raise Misuse("--promote needs to know where your models live: set dir under [models]")
-    examples = read_examples(options.files)
+    examples = _examples(known, options)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, TaskID] = {}
 
@@ -74,22 +78,42 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(report.to_text(), end="")
     if options.promote:
-        return _promote(known, report, options)
+        return _promote(known, report, examples)
     return 0
 
 
-def _promote(known: settings.Settings, report: "Report", options: argparse.Namespace) -> int:
+def _examples(known: settings.Settings, options: argparse.Namespace) -> "list[Example]":
+    """Those of the files, and those that people made by relabelling."""
+    from config.decided import decided
+    from pipeline.examples import read_examples
+
+    if not options.files and not options.decisions:
+        raise Misuse("nothing to learn from: name a FILE, or ask for --decisions")
+    examples = read_examples(options.files)
+    if options.decisions:
+        found = decided(known, options.head, options.warehouse)
+        kept = f"{len(found.examples):,} posts with a person's label"
+        left = f", {found.left_out:,} more that their platforms' terms keep from teaching"
+        print(kept + (left if found.left_out else ""), file=sys.stderr)
+        examples += found.examples
+    return examples
+
+
+def _promote(known: settings.Settings, report: "Report", examples: "list[Example]") -> int:
     """Puts the model in use if it is better; says why not otherwise."""
     from config import wiring
     from pipeline.evaluate import evaluate
-    from pipeline.examples import read_examples
-    from pipeline.train import promote
+    from pipeline.promotion import compared, promote
 
     current = wiring.labeller(known)
     scores = None
-    if options.head in current.labels:
-        scores = evaluate(read_examples(options.files), options.head, current)
-    outcome = promote(report, scores, known.models.dir or options.out)
+    if report.head in current.labels:
+        plain = [e for e in examples if not e.others]
+        scores = evaluate(plain, report.head, current)
+        for name, before, after in compared(report.held_out, scores):
+            print(f"{name}: F1 {before:.3f} in use, {after:.3f} new")
+    assert known.models.dir is not None  # noqa: S101  # asked for by run_train
+    outcome = promote(report, scores, known.models.dir)
     print(outcome.reason)
     return 0 if outcome.promoted else 1
 

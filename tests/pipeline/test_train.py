@@ -11,7 +11,7 @@ from pipeline.evaluate import evaluate
 from pipeline.examples import Example
 from pipeline.heads import NEVER, read_head
 from pipeline.steps.labels import Labeller
-from pipeline.train import Settings, promote, train
+from pipeline.train import Settings, train
 from tests.pipeline.labelled import moods, small_model
 
 
@@ -106,27 +106,12 @@ def test_a_name_that_cannot_be_a_file(tmp_path: Path) -> None:
         train(moods(), "../mood", tmp_path)
 
 
-def test_a_better_model_is_promoted(tmp_path: Path) -> None:
-    """It is installed with a growing revision, and the reason has both figures."""
-    report = small_model(tmp_path / "out")
-    first = promote(report, None, tmp_path / "use")
-    assert first.promoted
-    assert "there was none" in first.reason
-    bad = train([replace(e, label=e.label[::-1]) for e in moods()], "mood", tmp_path / "bad")
-    worse = evaluate(moods(), "mood", Labeller.load([bad.path.parent]))
-    second = promote(report, worse, tmp_path / "use")
-    assert second.promoted
-    assert second.path == tmp_path / "use" / "mood.safetensors"
-    assert read_head(second.path).card.revision == 2
-    assert "before 0.000" in second.reason
-
-
-def test_a_model_that_is_not_better_stays_outside(tmp_path: Path) -> None:
-    """Equal is not better: the model in use stays, and the reason says why."""
-    report = small_model(tmp_path / "out")
-    current = evaluate(moods(), "mood", Labeller.load([tmp_path / "out"]))
-    answer = promote(report, current, tmp_path / "use")
-    assert not answer.promoted
-    assert answer.path is None
-    assert "not promoted: macro-F1" in answer.reason
-    assert not (tmp_path / "use").exists()
+def test_an_open_label_teaches_what_it_rules_out(tmp_path: Path) -> None:
+    """A complaint or a report: either answer is right, and neither is forgotten."""
+    mixed = [
+        replace(e, others=("ask",) if e.label == "bad" else ()) if i % 2 else e
+        for i, e in enumerate(moods())
+    ]
+    report = train(mixed, "mood", tmp_path)
+    assert report.held_out.macro_f1.value > 0.9
+    assert read_head(report.path).card.labels == ("ask", "bad", "good")
