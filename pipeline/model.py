@@ -234,8 +234,8 @@ class Incident(Word):
 
     ``started_at`` is when it began to hurt, ``opened_at`` when its owner said so first. ``at`` is
     when this record came to hold; ``version`` grows with every change (default: ``at`` in ms).
-    ``official_id`` stands on a proposal of ours that an official incident has taken over, ``topic``
-    is the one that most reports of a proposal name.
+    On a proposal of ours ``official_id`` is the official incident that has taken it over, ``topic``
+    the one that most of its reports name, ``witnesses`` how many people had reported it by then.
     """
 
     id: Annotated[Name, Field(pattern=r"^[^:\s]+:.+$")]
@@ -254,6 +254,7 @@ class Incident(Word):
     at: Instant = UNKNOWN
     official_id: str | None = None
     topic: str | None = None
+    witnesses: int = Field(default=0, ge=0)
 
     @model_validator(mode="before")
     @classmethod

@@ -44,7 +44,6 @@ FORGOTTEN = timedelta(minutes=NEW_NORMAL + 60)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 #: What every title of ours says.
 STOCK = frozenset({"reports", "of", "trouble", "around"})
-WITNESSES = "witnesses:"
 #: Who merges proposals, where a decision says who decided.
 OURSELVES = "groundswell"
 
@@ -282,15 +281,7 @@ def opened(burst: Burst) -> Incident:
 
 def grown(proposal: Incident, burst: Burst) -> Incident | None:
     """The proposal after its witnesses doubled, None while they have not."""
-    known = max(
-        (
-            int(u.id[len(WITNESSES) :])
-            for u in proposal.updates
-            if u.id and u.id.startswith(WITNESSES)
-        ),
-        default=0,
-    )
-    if burst.witnesses < 2 * known:
+    if burst.witnesses < 2 * proposal.witnesses:
         return None
     at = from_ms(burst.at_ms)
     return _told(proposal.model_copy(update={"at": at, "version": to_ms(at)}), burst)
@@ -334,7 +325,7 @@ def _told(record: Incident, burst: Burst) -> Incident:
     """The record with what the burst's reports say by now; what they no longer say stays."""
     component, place = matters.most(burst, "component"), matters.region(burst)
     told = Update(
-        id=f"{WITNESSES}{burst.witnesses}",
+        id=f"witnesses:{burst.witnesses}",
         status="proposed",
         body=f"{burst.witnesses} witnesses",
         display_at=from_ms(burst.at_ms),
@@ -343,6 +334,7 @@ def _told(record: Incident, burst: Burst) -> Incident:
         update={
             "title": matters.title(burst),
             "topic": matters.topic(burst) or record.topic,
+            "witnesses": burst.witnesses,
             "components": (Component(name=component),) if component else record.components,
             "regions": (place,) if place else record.regions,
             "updates": (*record.updates, told),

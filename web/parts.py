@@ -139,7 +139,8 @@ def crowd(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
     found = incident_doc(rows[0])
     hours = [_doc(row) for row in warehouse.rows("incident_crowd", id=part.id)]
     rumours = [_doc(row) for row in warehouse.rows("incident_rumours", id=part.id)]
-    about = warehouse.rows("incident_posts", id=part.id, state="linked", limit=voices.MOST)
+    state = None if found["is_proposed"] else "linked"
+    about = warehouse.rows("incident_posts", id=part.id, state=state, limit=voices.MOST)
     return told(found, hours, rumours, voices.choose(about), now)
 
 

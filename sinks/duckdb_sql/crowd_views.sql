@@ -2,8 +2,8 @@
 -- renamed or taken away. What people said is folded by views.sql.
 
 -- name: crowd_said_of
--- Who said of which incident that it is broken, or that it works: linked posts, and of incidents
--- whose owner has closed them what was said on the track within a day after (phase after) or on the
+-- Who said of which incident that it is broken, or that it works: posts linked to it (to a
+-- proposal also those suggested), and of incidents whose owner has closed them what was said on the track within a day after (phase after) or on the
 -- day before they began (phase before) and that neither component nor topic tells apart.
 CREATE MACRO crowd_said_of(some_incidents, some_words, some_mentions_now) AS TABLE
 WITH said AS (
@@ -19,7 +19,8 @@ WITH said AS (
     FROM query_table(some_words) l
     JOIN said s ON s.id = l.mention_id
     JOIN query_table(some_incidents) i ON i.incident_id = l.incident_id
-    WHERE l.link_state = 'linked'
+    -- What a proposal is made of may bear too few signs for a certain link to it.
+    WHERE l.link_state = 'linked' OR (i.is_proposed AND l.link_state = 'suggested')
 ), matter AS (
     SELECT incident_id, list(topic) AS topics
     FROM (

@@ -195,7 +195,9 @@ SELECT i.incident_id, i.version, i.title,
     CASE WHEN coalesce(w.verb, '') <> 'dismiss' THEN coalesce(a.into_id, i.official_id) END
         AS official_id,
     i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at,
-    i.record ->> 'topic' AS topic
+    i.record ->> 'topic' AS topic,
+    CASE WHEN i.is_proposed THEN coalesce(CAST(i.record ->> 'witnesses' AS BIGINT), 0) ELSE 0 END
+        AS told_witnesses
 FROM dim_incident i
 LEFT JOIN incident_word w ON w.incident_id = i.incident_id
 LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
@@ -261,10 +263,11 @@ GROUP BY o.incident_id, o.opened_at;
 
 -- name: incidents
 -- A row per incident, official or proposed. lead_seconds: our proposal before the official opening,
--- negative if after, on both rows. Witnesses are distinct authors of linked reports after repeats.
+-- negative if after, on both rows. Witnesses are distinct authors of linked reports after repeats; of
+-- a proposal at least those whose reports it was made from.
 CREATE VIEW incidents AS
 SELECT i.incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,
-    official_id, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
+    official_id, d.lead_seconds, greatest(c.witnesses, told_witnesses) AS witnesses,
     coalesce(c.mentions, 0) AS mentions, tracks, components, regions, url, first_report_at, version,
     updated_at, topic
 FROM incident_now i

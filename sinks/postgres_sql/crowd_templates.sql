@@ -2,8 +2,8 @@
 
 -- name: crowd_said_of
 -- Who said of which incident (@1) that it is broken, or that it works, from words on links (@2) and
--- mentions (@3): linked posts, and of incidents whose owner has closed them what was said on the
--- track within a day after (phase after) or on the day before they began (phase before) and that
+-- mentions (@3): posts linked to it (to a proposal also those suggested), and of incidents whose
+-- owner has closed them what was said on the track within a day after (phase after) or on the day before they began (phase before) and that
 -- neither component nor topic tells apart.
 WITH said AS (
     SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
@@ -18,7 +18,8 @@ WITH said AS (
     FROM @2 l
     JOIN said s ON s.id = l.mention_id
     JOIN @1 i ON i.incident_id = l.incident_id
-    WHERE l.link_state = 'linked'
+    -- What a proposal is made of may bear too few signs for a certain link to it.
+    WHERE l.link_state = 'linked' OR (i.is_proposed AND l.link_state = 'suggested')
 ), matter AS (
     SELECT incident_id, array_agg(topic) AS topics
     FROM (

@@ -88,7 +88,7 @@ WITH own_links AS MATERIALIZED (
 ), own_mentions_now AS MATERIALIZED (
     SELECT * FROM @mention_now_of(own_mentions) m
 )
-SELECT i.*, d.lead_seconds, coalesce(c.witnesses, 0) AS witnesses,
+SELECT i.*, d.lead_seconds, greatest(c.witnesses, i.told_witnesses) AS witnesses,
     coalesce(c.mentions, 0) AS mentions, c.first_report_at,
     i.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
 FROM incident_now i

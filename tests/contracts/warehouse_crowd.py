@@ -110,6 +110,22 @@ class CrowdContract:
         warehouse.write(Rows(incidents=[proposal(PROPOSAL, topic="login")], feedback=words), START)
         assert [row["stance"] for row in self.hours(warehouse, PROPOSAL).values()] == ["ahead"]
 
+    def test_a_proposal_has_the_witnesses_it_was_made_from(self, warehouse: Warehouse) -> None:
+        """Its reports count although few are linked for certain; those of an official one not."""
+        ours = proposal(PROPOSAL, topic="login").model_copy(update={"witnesses": 4})
+        words = [
+            said(1, OPENED, to=PROPOSAL),
+            feedback(2, at=OPENED, links=[link(PROPOSAL, 0.5, "suggested")]),
+            feedback(3, at=OPENED, links=[link(OFFICIAL, 0.5, "suggested")]),
+        ]
+        warehouse.write(Rows(incidents=[ours, official()], feedback=words), START)
+        rows = {row["incident_id"]: row["witnesses"] for row in view(warehouse, "incidents")}
+        assert rows == {PROPOSAL: 4, OFFICIAL: 0}
+        (page,) = warehouse.rows("incident", id=PROPOSAL)
+        assert page["witnesses"] == 4
+        assert [row["witnesses"] for row in self.hours(warehouse, PROPOSAL).values()] == [2]
+        assert self.hours(warehouse) == {}
+
     def test_still_broken_after_resolved(self, warehouse: Warehouse) -> None:
         """Fresh reports of the same matter contradict the official end; both sides are counted."""
         during = many(1, 5, OPENED + 10, to=OFFICIAL, topic="messaging", component="Messages")
