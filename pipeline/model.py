@@ -108,8 +108,9 @@ class Word(BaseModel):
     def to_json(self) -> bytes:
         """One JSON document in UTF-8, no line break."""
         try:
-            # The same bytes as pydantic's in half the time.
-            return orjson.dumps(self.__dict__, default=vars, option=orjson.OPT_UTC_Z)
+            # The same bytes as pydantic's in half the time. What orjson returns keeps the 8 KB in
+            # which it was built for as long as it is held: formatting copies what is needed.
+            return b"%b" % orjson.dumps(self.__dict__, default=vars, option=orjson.OPT_UTC_Z)
         except orjson.JSONEncodeError:  # a whole number of more than 64 bits, or no sound text
             return self.model_dump_json().encode()
 

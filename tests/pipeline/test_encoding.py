@@ -1,5 +1,6 @@
 """What a word writes is what pydantic would write, byte for byte, and reads back as the word."""
 
+import tracemalloc
 from datetime import UTC, datetime
 
 import pytest
@@ -108,3 +109,16 @@ def test_a_text_that_cannot_be_encoded_raises_as_it_did() -> None:
     word = Mention(source="x", external_id="1", text="t", said_at="2026-01-05")
     with pytest.raises(PydanticSerializationError):
         word.model_copy(update={"text": "\ud800"}).to_json()
+
+
+def test_what_was_written_takes_no_more_memory_than_it_is_long() -> None:
+    """Words wait by the thousand for their acknowledgement; orjson alone would keep 8 KB each."""
+    word = Mention(source="x", external_id="1", text="t" * 600, said_at="2026-01-05")
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        written = [word.to_json() for _ in range(200)]
+        after, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert after - before < 2 * sum(map(len, written))
