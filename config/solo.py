@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from config.crew import Crew
+from config.hooking import hooks_of
 from config.operating.here import Here
 from config.operating.meters import Meters
 from config.settings import Settings
@@ -15,6 +16,9 @@ from pipeline.errors import TryLater
 from pipeline.roles import install_stop_signals, pause
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from web.hooks import Hook
     from web.server import Server
 
 log = logging.getLogger(__name__)
@@ -42,7 +46,8 @@ def run(known: Settings, name: str) -> None:
 
     with ExitStack() as parts:
         if known.health.port is not None:
-            server = _server(known, known.health.port, Here(meters, made.is_set))
+            feeds = hooks_of(lambda: {name: feed for name, (_, feed) in meters.feeds().items()})
+            server = _server(known, known.health.port, Here(meters, made.is_set), feeds)
             parts.callback(server.close)
         crew.start("load", load)
         crew.stop.wait()
@@ -50,12 +55,14 @@ def run(known: Settings, name: str) -> None:
     crew.check()
 
 
-def _server(known: Settings, port: int, here: Here) -> "Server":
+def _server(
+    known: Settings, port: int, here: Here, hooks: "Callable[[str], Hook | None]"
+) -> "Server":
     """Answers operators on a port of its own; its address goes to standard output."""
     from web.operations import create_app
     from web.server import Server, bind
 
-    server = Server(create_app(here), bind(port, known.health.host))
+    server = Server(create_app(here, hooks), bind(port, known.health.host))
     server.start()
     print(server.url, flush=True)
     return server

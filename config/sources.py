@@ -106,6 +106,13 @@ KINDS = (
         RecordedSettings,
         ("paths",),
     ),
+    Kind(
+        "webhook",
+        "social",
+        "collectors.webhook:Webhook",
+        "collectors.webhook:WebhookSettings",
+        ("name", "secret_from"),
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from config import note
 from config.crew import Crew, Role
+from config.hooking import hooks_of
 from config.operating.here import Here
 from config.operating.meters import Meters
 from config.passed import PassedOn
@@ -80,6 +81,7 @@ class Up:
             status=self.status,
             names=label_names(),
             operations=Here(self._meters, lambda: self._warehouse is not None, self._sight),
+            hooks=hooks_of(lambda: self._feeds),
         )
         self._server = Server(app, listener)
         self._server.start()

@@ -25,6 +25,8 @@ from pipeline.decoding import check
 from pipeline.errors import GroundswellError, SetAside, TryLater
 from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal
 from web.feed import Feed, encode
+from web.hooks import Hook
+from web.hooks import route as hook_route
 from web.operations import Operations, routes
 from web.parts import MOST_ROWS, Filters, Part
 from web.security import Guard, has_token, is_own_page
@@ -52,6 +54,7 @@ def create_app(
     forget: Callable[[Sequence[Removal]], dict[str, Any]] | None = None,
     names: Mapping[str, Sequence[str]] | None = None,
     operations: Operations | None = None,
+    hooks: Callable[[str], Hook | None] = lambda _name: None,
 ) -> Starlette:
     """The page as an ASGI application.
 
@@ -59,7 +62,8 @@ def create_app(
     broker, ``forget`` erases and returns the receipt; both may block and raise TryLater. ``token``
     opens writes to the command line. ``status`` is asked about once a second: plain values, with
     ``notice`` shown to the reader. ``names`` are the names each head may give, for relabelling.
-    ``operations`` answers for operators; without it there is only a sign of life.
+    ``operations`` answers for operators; without it there is only a sign of life. ``hooks`` finds
+    the source of a name that others push to.
     """
     feed = Feed(warehouse=warehouse, clock=clock, status=status)
     api = Api(feed, clock=clock, token=token, decide=decide, forget=forget, names=names or {})
@@ -83,6 +87,7 @@ def create_app(
             Route("/api/names", api.heads),
             Route("/api/decisions", api.decide, methods=["POST"]),
             Route("/api/forget", api.forget, methods=["POST"]),
+            hook_route(hooks),
             Mount("/static", StaticFiles(directory=HERE / "static")),
         ],
         middleware=[Middleware(Guard)],

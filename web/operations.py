@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from web.hooks import Hook
+from web.hooks import route as hook_route
 from web.security import Guard
 
 
@@ -65,15 +67,23 @@ def routes(operations: Operations) -> list[Route]:
     ]
 
 
-def create_app(operations: Operations) -> Starlette:
-    """The routes alone, for a role that has no page; refuses foreign hosts as the page does."""
+def create_app(
+    operations: Operations, hooks: Callable[[str], Hook | None] = lambda _name: None
+) -> Starlette:
+    """The routes alone, for a role that has no page; refuses foreign hosts as the page does.
+
+    ``hooks`` finds the source of a name that others push to.
+    """
 
     async def refused(_: Request, error: Exception) -> Response:
         code = error.status_code if isinstance(error, HTTPException) else 500
         return _json({"error": str(getattr(error, "detail", error))}, code)
 
     return Starlette(
-        routes=[route for route in routes(operations) if route.path != "/api/health"],
+        routes=[
+            *(route for route in routes(operations) if route.path != "/api/health"),
+            hook_route(hooks),
+        ],
         middleware=[Middleware(Guard)],
         exception_handlers={HTTPException: refused},
     )
