@@ -349,7 +349,20 @@ def _place(hits: Sequence[_Hit], text: str) -> Label | None:
     if best is None:
         return None
     _, hit, p = best
-    return _label("place", _where(hit).name, p, text[hit.start : hit.end])
+    return _placed(_where(hit), p, text[hit.start : hit.end])
+
+
+@lru_cache(maxsize=20_000)
+def _placed(place: places.Place, p: float, found: str) -> Label:
+    """The label of a place; of a city also what it lies in.
+
+    Views tell by the latter whether an official word about a region covers the place.
+    """
+    label, wider = _label("place", place.name, p, found), places.wider(place)
+    if not wider:
+        return label
+    lies_in = Evidence(kind="within", value=", ".join(wider), weight=0.0)
+    return label.model_copy(update={"evidence": (*label.evidence, lies_in)})
 
 
 def _place_p(hit: _Hit, text: str) -> float:

@@ -124,6 +124,23 @@ def contains(region: Place, place: Place) -> bool:
 
 
 @cache
+def wider(place: Place) -> tuple[str, ...]:
+    """The region, if we know its name, and the country that a city lies in; else nothing."""
+    country = knowledge().codes.get(place.country)
+    if place.kind != "city" or country is None:
+        return ()
+    region = _regions().get((place.country, place.admin))
+    return (region, country.name) if region else (country.name,)
+
+
+@cache
+def _regions() -> dict[tuple[str, str], str]:
+    """Names of regions by the codes of country and region."""
+    every = (place for places in knowledge().forms.values() for place in places)
+    return {(p.country, p.admin): p.name for p in every if p.kind == "region"}
+
+
+@cache
 def within(place: str, region: str) -> bool | None:
     """Whether the place of this name lies in the region of that name (or the other way round).
 

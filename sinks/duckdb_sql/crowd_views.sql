@@ -8,6 +8,7 @@
 CREATE MACRO crowd_said_of(some_incidents, some_words, some_mentions_now) AS TABLE
 WITH said AS (
     SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
+        json_extract_string(label_evidence, '$.place[1].value') AS place_in,
         CASE WHEN is_report THEN 'broken' ELSE 'works' END AS says
     FROM query_table(some_mentions_now)
     WHERE witness IS NOT NULL AND (is_report OR (intent = 'recovery'
@@ -29,10 +30,11 @@ WITH said AS (
     )
     GROUP BY incident_id
 )
-SELECT incident_id, id, phase, says, witness, event_at, topic, component, place FROM linked
+SELECT incident_id, id, phase, says, witness, event_at, topic, component, place, place_in
+FROM linked
 UNION ALL
 SELECT i.incident_id, s.id, CASE WHEN s.event_at < i.started_at THEN 'before' ELSE 'after' END,
-    s.says, s.witness, s.event_at, s.topic, s.component, s.place
+    s.says, s.witness, s.event_at, s.topic, s.component, s.place, s.place_in
 FROM query_table(some_incidents) i
 JOIN said s ON (s.event_at > i.resolved_at AND s.event_at <= i.resolved_at + INTERVAL 1 DAY)
     OR (s.event_at >= i.started_at - INTERVAL 25 HOUR AND s.event_at < i.started_at - INTERVAL 1 HOUR)
@@ -84,23 +86,27 @@ WITH official AS (
     FROM query_table(some_said) WHERE phase = 'before' AND says = 'broken'
     GROUP BY incident_id
 ), named AS (
-    SELECT incident_id, date_trunc('hour', event_at) AS hour, head, name
+    SELECT s.incident_id, date_trunc('hour', s.event_at) AS hour, s.head, s.name,
+        contains(any_value(o.words), lower(s.name)) OR coalesce(list_bool_or(list_transform(
+            any_value(o.regions), lambda r: contains(lower(max(s.whole)), lower(r)))), FALSE)
+            AS is_told
     FROM (
-        SELECT s.*, unnest(['region', 'component']) AS head, unnest([place, component]) AS name
-        FROM query_table(some_said) s WHERE says = 'broken' AND phase = 'during'
-    )
-    WHERE name IS NOT NULL
-    GROUP BY ALL HAVING count(DISTINCT witness) >= 3
+        SELECT *, unnest(['region', 'component']) AS head, unnest([place, component]) AS name,
+            unnest([concat_ws(', ', place, place_in), NULL]) AS whole
+        FROM query_table(some_said) WHERE says = 'broken' AND phase = 'during'
+    ) s
+    JOIN official o ON o.incident_id = s.incident_id
+    WHERE s.name IS NOT NULL AND (s.head = 'component' OR s.place_in IS NOT NULL)
+    GROUP BY s.incident_id, 2, s.head, s.name HAVING count(DISTINCT s.witness) >= 3
 ), left_out AS (
     SELECT n.incident_id, n.hour,
         coalesce(list_sort(list(n.name) FILTER (n.head = 'region')), []) AS regions,
         coalesce(list_sort(list(n.name) FILTER (n.head = 'component')), []) AS components
     FROM named n JOIN official o ON o.incident_id = n.incident_id
-    -- Only where the official word speaks of places of this kind: "Leeds" is not left out of "UK".
-    WHERE NOT contains(o.words, lower(n.name))
-        AND CASE n.head WHEN 'component' THEN len(o.components) > 0 ELSE EXISTS (
-            SELECT 1 FROM named k WHERE k.incident_id = n.incident_id AND k.head = 'region'
-                AND contains(lower(array_to_string(o.regions, '|')), lower(k.name))) END
+    -- Places only where we understand what regions the official word means: it names one we found.
+    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN len(o.components) > 0
+        ELSE len(o.regions) > 0 AND EXISTS (SELECT 1 FROM named k
+            WHERE k.incident_id = n.incident_id AND k.head = 'region' AND k.is_told) END
     GROUP BY ALL
 )
 SELECT c.incident_id, c.hour,

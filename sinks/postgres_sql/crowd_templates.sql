@@ -7,6 +7,7 @@
 -- neither component nor topic tells apart.
 WITH said AS (
     SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
+        label_evidence -> 'place' -> 1 ->> 'value' AS place_in,
         CASE WHEN is_report THEN 'broken' ELSE 'works' END AS says
     FROM @3
     WHERE witness IS NOT NULL AND (is_report OR (intent = 'recovery'
@@ -28,10 +29,11 @@ WITH said AS (
     ) t
     GROUP BY incident_id
 )
-SELECT incident_id, id, phase, says, witness, event_at, topic, component, place FROM linked
+SELECT incident_id, id, phase, says, witness, event_at, topic, component, place, place_in
+FROM linked
 UNION ALL
 SELECT i.incident_id, s.id, CASE WHEN s.event_at < i.started_at THEN 'before' ELSE 'after' END,
-    s.says, s.witness, s.event_at, s.topic, s.component, s.place
+    s.says, s.witness, s.event_at, s.topic, s.component, s.place, s.place_in
 FROM @1 i
 JOIN said s ON (s.event_at > i.resolved_at AND s.event_at <= i.resolved_at + INTERVAL '1 day')
     OR (s.event_at >= i.started_at - INTERVAL '25 hours'
@@ -69,10 +71,15 @@ WITH official AS (
     FROM @2 s WHERE phase = 'before' AND says = 'broken'
     GROUP BY incident_id
 ), named AS (
-    SELECT s.incident_id, date_trunc('hour', s.event_at) AS hour, n.head, n.name
-    FROM @2 s CROSS JOIN LATERAL (
-        VALUES ('region', s.place), ('component', s.component)) n (head, name)
+    SELECT s.incident_id, date_trunc('hour', s.event_at) AS hour, n.head, n.name,
+        bool_or(strpos(o.words, lower(n.name)) > 0 OR EXISTS (
+            SELECT 1 FROM unnest(o.regions) r WHERE strpos(lower(n.whole), lower(r)) > 0)) AS is_told
+    FROM @2 s
+    JOIN official o ON o.incident_id = s.incident_id
+    CROSS JOIN LATERAL (VALUES ('region', s.place, concat_ws(', ', s.place, s.place_in)),
+        ('component', s.component, NULL)) n (head, name, whole)
     WHERE s.says = 'broken' AND s.phase = 'during' AND n.name IS NOT NULL
+        AND (n.head = 'component' OR s.place_in IS NOT NULL)
     GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT s.witness) >= 3
 ), left_out AS (
     SELECT n.incident_id, n.hour,
@@ -80,11 +87,10 @@ WITH official AS (
         array_agg(n.name ORDER BY n.name COLLATE "C") FILTER (WHERE n.head = 'component')
             AS components
     FROM named n JOIN official o ON o.incident_id = n.incident_id
-    -- Only where the official word speaks of places of this kind: "Leeds" is not left out of "UK".
-    WHERE strpos(o.words, lower(n.name)) = 0
-        AND CASE n.head WHEN 'component' THEN cardinality(o.components) > 0 ELSE EXISTS (
-            SELECT 1 FROM named k WHERE k.incident_id = n.incident_id AND k.head = 'region'
-                AND strpos(lower(array_to_string(o.regions, '|')), lower(k.name)) > 0) END
+    -- Places only where we understand what regions the official word means: it names one we found.
+    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN cardinality(o.components) > 0
+        ELSE cardinality(o.regions) > 0 AND EXISTS (SELECT 1 FROM named k
+            WHERE k.incident_id = n.incident_id AND k.head = 'region' AND k.is_told) END
     GROUP BY n.incident_id, n.hour
 )
 SELECT c.incident_id, c.hour,

@@ -26,7 +26,7 @@ OPENED, CLOSED = 60 * 30, 60 * 32
 
 def said(number: int, at: float, *, to: str | None = None, **names: str) -> Feedback:
     """A post about an incident, or about none; ``claim`` is what it claims."""
-    claim = names.pop("claim", None)
+    claim, lies_in = names.pop("claim", None), names.pop("lies_in", None)
     word = feedback(
         number,
         at=at,
@@ -36,6 +36,10 @@ def said(number: int, at: float, *, to: str | None = None, **names: str) -> Feed
     )
     labels = {head: label for head, label in word.labels.items() if head != "component"}
     labels |= {head: Label(name=name, p=0.9, sure=True) for head, name in names.items()}
+    if lies_in:
+        where = [("place", names["place"]), ("within", lies_in)]
+        told = tuple(Evidence(kind=kind, value=value, weight=0) for kind, value in where)
+        labels["place"] = labels["place"].model_copy(update={"evidence": told})
     if claim:
         reason = Evidence(kind=claim, value="got hacked", weight=0.6)
         labels["claim"] = Label(name=claim, p=0.6, sure=False, evidence=(reason,))
@@ -162,21 +166,28 @@ class CrowdContract:
             resolved_at=None,
             updates=(Update(body="Also seen in York.", display_at=minutes(OPENED)),),
         )
+        uk, part = {"lies_in": "United Kingdom"}, {"to": OFFICIAL}
         words = [
-            *many(1, 3, OPENED + 1, to=OFFICIAL, place="Leeds", component="Messages"),
-            *many(10, 3, OPENED + 1, to=OFFICIAL, place="Glasgow", component="Login"),
-            *many(20, 3, OPENED + 1, to=OFFICIAL, place="York"),
-            *many(30, 2, OPENED + 1, to=OFFICIAL, place="Bath", component="Video"),
+            *many(1, 3, OPENED + 1, **part, **uk, place="Leeds", component="Messages"),
+            *many(10, 3, OPENED + 1, **part, **uk, place="Glasgow", component="Login"),
+            *many(20, 3, OPENED + 1, **part, **uk, place="York"),
+            *many(30, 2, OPENED + 1, **part, **uk, place="Bath", component="Video"),
+            *many(40, 3, OPENED + 1, **part, place="United Kingdom"),
         ]
         warehouse.write(Rows(incidents=[told], feedback=words), START)
         row = self.hours(warehouse)[0]
         assert row["stance"] == "contradicts"
         assert (row["unnamed_regions"], row["unnamed_components"]) == (["Glasgow"], ["Login"])
 
-    def test_a_town_is_not_left_out_of_its_country(self, warehouse: Warehouse) -> None:
-        """Where the official word speaks of wider places than people do, nothing is left out."""
-        told = official(regions=("United Kingdom",), resolved_at=None)
-        words = many(1, 5, OPENED + 1, to=OFFICIAL, place="Glasgow")
+    @pytest.mark.parametrize("region", ["Scotland", "United Kingdom", "eu-west-2"])
+    def test_a_town_is_not_left_out_of_its_country(self, warehouse: Warehouse, region: str) -> None:
+        """Nor of its region, nor where the official word names regions that nobody else knows."""
+        told = official(regions=(region,), resolved_at=None)
+        where = {"place": "Glasgow", "lies_in": "Scotland, United Kingdom"}
+        words = [
+            *many(1, 5, OPENED + 1, to=OFFICIAL, **where),
+            *many(10, 5, OPENED + 1, to=OFFICIAL, place="Scotland"),
+        ]
         warehouse.write(Rows(incidents=[told], feedback=words), START)
         row = self.hours(warehouse)[0]
         assert (row["stance"], row["unnamed_regions"]) == ("agrees", [])

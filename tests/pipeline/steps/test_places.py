@@ -48,3 +48,11 @@ def test_without_regions_only_large_cities_are_looked_for() -> None:
     found = places.allowed([])
     assert {"berlin", "japan", "東京"} <= set(found)
     assert all(p.population >= places.WORLD_CITY for p in found.values() if p.kind == "city")
+
+
+def test_what_a_city_lies_in() -> None:
+    """Region, where we know its name, and country; what is wider than a city lies in nothing."""
+    (glasgow, *_), (oslo, *_) = places.locate("Glasgow"), places.locate("Oslo")
+    assert places.wider(glasgow) == ("Scotland", "United Kingdom")
+    assert places.wider(oslo)[-1] == "Norway"
+    assert places.wider(places.locate("Scotland")[0]) == ()
