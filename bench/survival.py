@@ -98,7 +98,8 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
         else:
             first = line = _post(number, at, chance)
             originals.append(line)
-        if leaves := chance.random() < 0.02:
+        # What is erased has no repeats: near ones are recognised by words that may be gone by then.
+        if leaves := line is first and chance.random() < 0.025:
             line["author"] = {"id": f"leaving{chance.randrange(20)}"}
         ours = _id(line)
         groups[_id(first)].add(ours)
@@ -108,7 +109,7 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
             edit = line | {"text": line["text"] + " (edited)", "version": number + 1}
             lines.append((later, edit))
         elif dice < 0.04:
-            kind = "erased" if dice < 0.03 else "hidden"
+            kind = "erased" if line is first and dice < 0.03 else "hidden"
             lines.append((later, _removal(ours, kind, later, "mention")))
             removed.add(ours)
             erased |= {ours} if kind == "erased" else set()
@@ -116,8 +117,7 @@ def tell(folder: Path, posts: int, seed: int = 1) -> Truth:
             author = f"x:{line['author']['id']}"
             lines.append((later, _removal(author, "erased", later, "author")))
             gone_authors[author] = later
-        # Nobody repeats what is erased: near repeats are recognised by words that are gone then.
-        if line is first and (leaves or ours in erased):
+        if leaves or ours in erased:
             originals.pop()
     removed |= _of_authors(lines, gone_authors)
     lines.sort(key=lambda pair: pair[0])
