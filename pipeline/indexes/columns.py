@@ -65,13 +65,9 @@ class Strings:
 
     def some(self, numbers: NDArray[np.int64]) -> list[bytes]:
         """Those with these numbers."""
-        ends, view = self._ends.rows, memoryview(self._bytes)
+        ends, stretch = self._ends.rows, self._bytes
         firsts = np.where(numbers > 0, ends[numbers - 1], 0).tolist()
-        lasts = ends[numbers].tolist()
-        try:
-            return [bytes(view[a:b]) for a, b in zip(firsts, lasts, strict=True)]
-        finally:
-            view.release()
+        return [bytes(stretch[a:b]) for a, b in zip(firsts, ends[numbers].tolist(), strict=True)]
 
     def add(self, texts: Sequence[bytes]) -> None:
         """Adds texts at the end."""

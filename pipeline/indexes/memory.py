@@ -98,7 +98,8 @@ class MemoryRepeatIndex:
         claims: list[Claim] = []
         now = self._watermarks(batch.at)
         for first, last in runs(batch.at, self._window):
-            part = _only(batch, np.arange(first, last))
+            whole = last - first == len(batch.ids)
+            part = batch if whole else _only(batch, np.arange(first, last))
             given = None if groups is None else groups[first:last]
             self._clear(int(now[first]), last - first)
             claims += self._run(part, now[first:last], given)
@@ -124,7 +125,7 @@ class MemoryRepeatIndex:
         ids = _hashed(run.ids)
         slots, fresh = self._slots(ids, now)
         if fresh.size:
-            new = _only(run, fresh)
+            new = run if fresh.size == len(run.ids) else _only(run, fresh)
             self._add(new, ids[fresh], now[fresh])
             owner, likeness = self._join(new, now[fresh], slots[fresh])
             names = None if groups is None else [groups[i] for i in fresh.tolist()]

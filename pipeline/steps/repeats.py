@@ -28,6 +28,8 @@ LEAST_CHARACTERS, LEAST_WORDS = 16, 4
 LEAST_IDEOGRAPHS, LEAST_LETTERS = 10, 24
 
 _RESTORED_AT_ONCE: Final = 2_048
+# Kinds of keys: the seeds of their hashes.
+_POST, _TEXT, _SHORT, _AUTHOR = range(1, 5)
 
 
 def find(mentions: Sequence[Mention], texts: Texts, index: RepeatIndex) -> list[Repeat]:
@@ -60,10 +62,10 @@ def fingerprints(mentions: Sequence[Mention], texts: Texts) -> Fingerprints:
     flags = comparable.tolist()
     shown = shingled(texts.canonical)
     ids = [mention.id for mention in mentions]
-    authors = [_key("author", who) if who else 0 for who in (m.author_id for m in mentions)]
-    told = [_key("post", original(m) or name) for m, name in zip(mentions, ids, strict=True)]
+    authors = [_key(_AUTHOR, who) if who else 0 for who in (m.author_id for m in mentions)]
+    told = [_key(_POST, original(m) or name) for m, name in zip(mentions, ids, strict=True)]
     said = [
-        _key("text", canonical) if flag else _key_of_short(mention, canonical or plain, told)
+        _key(_TEXT, canonical) if flag else _key_of_short(mention, canonical or plain, told)
         for mention, canonical, plain, told, flag in zip(
             mentions, texts.canonical, texts.plain, texts.retold, flags, strict=True
         )
@@ -115,11 +117,11 @@ def _key_of_short(mention: Mention, text: str, told: str | None) -> int:
     author = told or mention.author.handle or mention.author.id
     if author is None or not text:
         return 0
-    return _key(f"short {mention.source}:{author.casefold()}", text)
+    return _key(_SHORT, f"{mention.source}:{author.casefold()}\x00{text}")
 
 
-def _key(kind: str, value: str) -> int:
-    return xxhash.xxh3_64_intdigest(f"{kind}\x00{value}".encode()) or 1
+def _key(kind: int, value: str) -> int:
+    return xxhash.xxh3_64_intdigest(value.encode(), kind) or 1
 
 
 def _repeat(mention: Mention, name: str, told: str | None, claim: Claim) -> Repeat:
