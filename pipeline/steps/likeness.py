@@ -161,14 +161,17 @@ def _outline(
 def _phrases(
     parts: Sequence[NDArray[np.int32]], where: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], ...]:
-    found: dict[bytes, NDArray[np.int32]] = {}
+    """The columns of those parts that are rare enough, and more than a place."""
+    table, place, found = rarity(), set(where.tolist()), dict[bytes, NDArray[np.int32]]()
     for part in parts:
-        columns = np.unique(part)
-        rare = rarity()[columns]
-        columns, rare = columns[rare >= TELLING_FROM], rare[rare >= TELLING_FROM]
-        is_more = not np.isin(columns, where).all()
-        if is_more and rare.sum() >= PHRASE_FROM:
-            found[columns.tobytes()] = columns
+        if not part.size:
+            continue
+        rare = table[part]
+        columns = part[rare >= TELLING_FROM]
+        if rare.sum() >= PHRASE_FROM and not place.issuperset(columns.tolist()):
+            columns = np.unique(columns)
+            if table[columns].sum() >= PHRASE_FROM:
+                found[columns.tobytes()] = columns
     return tuple(found.values())
 
 

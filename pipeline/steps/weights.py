@@ -59,7 +59,7 @@ class Weights:
     #: The post matches a track that the incident names.
     on_track: float = 3.0
     #: The post names a component of the incident, or another one.
-    same_component: float = 3.0
+    same_component: float = 3.4
     other_component: float = -3.0
     #: The post's place: the very place of the incident, within its country, or elsewhere.
     same_place: float = 2.8
@@ -68,7 +68,7 @@ class Weights:
     #: On track and just after the beginning; fades with ``hours_fresh`` after the opening and
     #: ``minutes_before`` ahead of the start, where it turns into ``early``: what was said an hour
     #: before is mostly about something else.
-    fresh: float = 2.2
+    fresh: float = 2.4
     early: float = -2.0
     hours_fresh: float = 2.0
     minutes_before: float = 30.0

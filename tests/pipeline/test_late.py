@@ -115,12 +115,12 @@ def test_equal_answers_are_not_written_again(world: World) -> None:
 
 
 def test_a_persons_word_is_not_touched(world: World) -> None:
-    """An unlink by a person stands, whatever is found later; what says the same is less sure."""
+    """An unlink by a person stands, whatever is found later."""
     world.go(30, *reports(2, first=12), official(opened=20))
     world.go(31, decided("unlink", "x:12", 31, "statuspage:1"))
     world.go(41, official(opened=20, at=at(40)))
     shown = world.warehouse.sql("SELECT id, link_state FROM incident_feedback ORDER BY id").rows
-    assert [tuple(row) for row in shown] == [("x:13", "suggested")]
+    assert [tuple(row) for row in shown] == [("x:13", "linked")]
 
 
 def test_a_proposal_gets_its_reports(world: World) -> None:
