@@ -57,7 +57,7 @@ class Settings:
 
     version: str = "0"
     features: Features = field(default_factory=Features)
-    cost: float = 10.0
+    cost: float = 2.0
     balance: float = 1.0
     folds: int = 5
     max_rows: int = 150_000

@@ -31,8 +31,8 @@ _LETTERS_OTHER_SCRIPT = 3
 _P_RELIABLE, _P_DOUBTFUL, _P_GIVEN = 0.98, 0.78, 0.99
 # Platforms' ways to say that they do not know; X has a family of codes for "no words".
 _NO_LANGUAGE = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst", "art", "mul"})
-# Labels are frozen: one object serves all posts with the same answer. Probabilities have three
-# places, so a head with a dozen labels stays below this.
+# Labels are frozen: one object serves all posts with the same answer. What platforms call a
+# language is theirs to choose, so that there may be any number.
 _SHARED_LABELS = 20_000
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,11 @@ class Labeller:
         self.version = version
         self.labels: dict[str, tuple[str, ...]] = {h.card.head: h.card.labels for h in heads}
         self._stacks = _stacked(heads)
-        self._shared: dict[tuple[str, str, float, bool], Label] = {}
+        # Probabilities have three places, so that these stay small.
+        self._shared: dict[str, dict[tuple[int, float, bool], Label]] = {
+            head: {} for head in self.labels
+        }
+        self._languages: dict[tuple[str, float, bool], Label] = {}
         eldc.init()
 
     @classmethod
@@ -90,14 +94,11 @@ class Labeller:
 
     def label(self, mentions: Sequence[Mention], texts: Texts) -> list[dict[str, Label]]:
         """A label for every head and for ``language``, in the order of the mentions."""
-        answers: list[dict[str, Label]] = [{} for _ in mentions]
-        for head, (best, p, sure) in self.decide(texts.plain).items():
-            names = self.labels[head]
-            for answer, b, probability, ok in zip(answers, best, p, sure, strict=True):
-                answer[head] = self._label(head, names[b], probability, ok)
-        for answer, mention, plain in zip(answers, mentions, texts.plain, strict=True):
-            answer[LANGUAGE] = self._language(mention.lang, plain)
-        return answers
+        found = self.decide(texts.plain)
+        columns = [self._named(head, *answers) for head, answers in found.items()]
+        columns.append(list(map(self._language, (m.lang for m in mentions), texts.plain)))
+        names = (*found, LANGUAGE)
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def decide(self, plain: Sequence[str]) -> dict[str, tuple[list[int], list[float], list[bool]]]:
         """By head, aligned with ``plain``: index of the best label, its probability, sure or not.
@@ -115,29 +116,39 @@ class Labeller:
                 at += head.columns
         return found
 
-    def _label(self, head: str, name: str, p: float, sure: bool) -> Label:
-        key = (head, name, p, sure)
-        label = self._shared.get(key)
+    def _named(self, head: str, best: list[int], p: list[float], sure: list[bool]) -> list[Label]:
+        shared, names = self._shared[head], self.labels[head]
+        labels = []
+        for key in zip(best, p, sure, strict=True):
+            label = shared.get(key)
+            if label is None:
+                label = shared[key] = Label(name=names[key[0]], p=key[1], sure=key[2])
+            labels.append(label)
+        return labels
+
+    def _label(self, language: str, p: float, sure: bool) -> Label:
+        key = (language, p, sure)
+        label = self._languages.get(key)
         if label is None:
-            label = Label(name=name, p=p, sure=sure)
-            if len(self._shared) < _SHARED_LABELS:
-                self._shared[key] = label
+            label = Label(name=language, p=p, sure=sure)
+            if len(self._languages) < _SHARED_LABELS:
+                self._languages[key] = label
         return label
 
     def _language(self, given: str | None, plain: str) -> Label:
         """The platform's language if it gave one, otherwise what the text looks like."""
         code = (given or "").replace("_", "-").split("-", 1)[0].strip().lower()
         if code not in _NO_LANGUAGE:
-            return self._label(LANGUAGE, code, _P_GIVEN, True)
+            return self._label(code, _P_GIVEN, True)
         said = _words_only(plain)
         enough = _LETTERS if said.isascii() else _LETTERS_OTHER_SCRIPT
-        if sum(map(str.isalpha, said)) < enough:
-            return self._label(LANGUAGE, UNKNOWN_LANGUAGE, 0.0, False)
+        if not _has_letters(said, enough):
+            return self._label(UNKNOWN_LANGUAGE, 0.0, False)
         guess = eldc.detect_details(said)
         p = _P_RELIABLE if guess.reliable else _P_DOUBTFUL
         if guess.language == UNKNOWN_LANGUAGE:
             p = 0.0
-        return self._label(LANGUAGE, guess.language, p, guess.reliable and p > 0)
+        return self._label(guess.language, p, guess.reliable and p > 0)
 
 
 def _stacked(heads: Sequence[Head]) -> list[_Stack]:
@@ -171,5 +182,13 @@ def _best(head: Head, scores: Floats) -> tuple[list[int], list[float], list[bool
 
 def _words_only(plain: str) -> str:
     """The text without links and user names, which say nothing about its language."""
-    words = plain[:400].replace("#", " ").split()
-    return " ".join(word for word in words if word[0] != "@" and "://" not in word)
+    words = plain[:400].replace("#", " ")
+    if "@" not in words and "://" not in words:
+        return words
+    return " ".join(word for word in words.split() if word[0] != "@" and "://" not in word)
+
+
+def _has_letters(text: str, enough: int) -> bool:
+    """Whether there are that many letters; nearly always the beginning tells."""
+    start = text[: 4 * enough]
+    return sum(map(str.isalpha, start)) >= enough or sum(map(str.isalpha, text)) >= enough

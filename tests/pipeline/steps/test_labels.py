@@ -199,3 +199,58 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     save_file({"rows": head.rows, "weights": weights}, path, about)
     with pytest.raises(GiveUp, match="no number"):
         Labeller.load([tmp_path])
+
+
+ODD = [
+    "ａｃｍｅ ｉｓ ｄｏｗｎ",  # full width
+    "a\u200bc\u200bm\u200be is d\u200bo\u200bw\u200bn",  # invisible characters between letters
+    "n\u0335o\u0335 s\u0335i\u0335g\u0335n\u0335a\u0335l" + "\u0301" * 500,  # zalgo
+    "асме is down",  # Cyrillic letters that look Latin
+    "नेटवर्क down है since صباح",  # scripts mixed
+    "\ud83d alone \udc00",  # halves of a character
+    "\x00\x01\x02",
+    "a" * 4_000,
+    "😡" * 2_000,
+    "?!" * 2_000,
+]
+
+
+@pytest.mark.parametrize("words", ODD)
+def test_odd_texts_get_an_answer_for_every_head(shipped: Labeller, words: str) -> None:
+    """Whatever people or attackers write: probabilities between 0 and 1, seven heads."""
+    [labels] = labels_of(shipped, words)
+    assert len(labels) == 7
+    assert all(0 <= label.p <= 1 for label in labels.values())
+
+
+def test_invisible_characters_hide_nothing(shipped: Labeller) -> None:
+    """What looks the same is read the same."""
+    hidden = labels_of(shipped, "n\u200bo sig\u200bnal in Leeds", "ｎｏ ｓｉｇｎａｌ in Leeds")
+    seen = labels_of(shipped, "no signal in Leeds", "no signal in Leeds")
+    assert hidden == seen
+
+
+@pytest.mark.parametrize(
+    ("words", "head", "name"),
+    [
+        ("is acme down?", "intent", "question"),
+        ("is it down for anyone else?", "informative", "yes"),
+        ("not down for me, works fine in Bath", "intent", "other"),
+        ("Great job acme, down again", "intent", "report"),
+        ("Great job acme, down again", "sentiment", "negative"),
+        ("BREAKING: regulator to look into the acme outage of last year", "intent", "other"),
+        ("hiring now: customer advisor at Acme, apply today", "noise", "yes"),
+        ("my husband is on oxygen and the power is out", "severity", "harm"),
+        ("l'app plante au démarrage depuis hier", "intent", "report"),
+        ("o aplicativo não abre, já reiniciei", "intent", "report"),
+        ("non funziona niente da stamattina", "intent", "report"),
+        ("التطبيق لا يعمل منذ الصباح", "intent", "report"),
+        ("ऐप नहीं खुल रहा है सुबह से", "intent", "report"),
+        ("der Kundenservice ist eine Frechheit", "sentiment", "negative"),
+        ("muchas gracias, excelente atención", "sentiment", "positive"),
+    ],
+)
+def test_hard_cases_that_are_told(shipped: Labeller, words: str, head: str, name: str) -> None:
+    """Negation, irony's easy cases, news, questions about an outage, eight languages."""
+    [labels] = labels_of(shipped, words)
+    assert labels[head].name == name
