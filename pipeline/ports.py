@@ -260,9 +260,9 @@ class RepeatIndex(Protocol):
         A key belongs to the first that claimed it, a phrase to the last, for 72 h of event time to
         either side, plus the allowed lateness of its life by arrival; a post that comes later than
         the 72 h takes the key over. A post joins the group of the owner of its first exact key
-        that has one, otherwise of the most alike owner of one of its bands and phrases that is
-        alike enough by ``pipeline.indexes.alike`` and whose group began in those 72 h (the earliest
-        to come of several), otherwise its own id becomes a group. An id that already has a claim
+        that has one, otherwise of the owner of one of its bands and phrases that is alike by
+        ``pipeline.indexes.alike`` and whose group began in those 72 h (the earliest to come of
+        several), otherwise its own id becomes a group. An id that already has a claim
         gets the same answer again. One round trip. Raises TryLater.
         """
         ...

@@ -289,25 +289,28 @@ local function exact_owner(first, claims)
   return owner
 end
 
--- The most alike owner of a band or a phrase; bands stay with the first, phrases go to the last.
+-- The earliest alike owner of a band or a phrase, and how alike it is; bands stay with the first,
+-- phrases go to the last. The first that is alike is enough: a brigade has hundreds of variants.
 local function alike_owner(post, first, claims, wanted)
-  local best, most, compared = nil, 0, {}
+  local owners, met = {}, {}
   for k = head.exact + 1, keys_a_post - 1 do
     local key = string.sub(ARGV[3], first + k * 8, first + k * 8 + 7)
     if key ~= NO_KEY then
       local found, free = owner_of(key)
       if free or (found and k > head.exact + head.bands) then claims[#claims + 1] = key end
-      if wanted and found and not compared[found.seq] then
-        compared[found.seq] = true
-        local near = math.abs(at - found.began) <= head.window
-        local alike = near and complete(found) and likeness(post, found)
-        if alike and (alike > most or (alike == most and found.seq < best.seq)) then
-          best, most = found, alike
-        end
+      if wanted and found and not met[found.seq] then
+        met[found.seq] = true
+        owners[#owners + 1] = found
       end
     end
   end
-  return best, most
+  table.sort(owners, function(one, other) return one.seq < other.seq end)
+  for _, found in ipairs(owners) do
+    local near = math.abs(at - found.began) <= head.window
+    local alike = near and complete(found) and likeness(post, found)
+    if alike then return found, alike end
+  end
+  return nil, 0
 end
 
 local function echo_key(group, author)

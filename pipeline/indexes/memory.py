@@ -232,8 +232,8 @@ class MemoryRepeatIndex:
         alike, enough = in_order(mine, theirs)
         likeness = np.concatenate((np.full(copies, _COPY), alike))
         some = np.concatenate((np.arange(copies), np.flatnonzero(enough) + copies))
-        # Of the owners of one post the most alike first, then the lowest slot.
-        some = some[np.lexsort((others[some], -likeness[some], posts[some]))]
+        # Of the owners of one post the earliest to come first.
+        some = some[np.lexsort((others[some], posts[some]))]
         for pair, post, other in zip(
             some.tolist(), posts[some].tolist(), others[some].tolist(), strict=True
         ):

@@ -159,11 +159,18 @@ class RepeatIndexContract:
         answers = index.claim(replace(batch, letters=letters))
         assert [answer.group for answer in answers] == ["x:0", "x:0", "x:2"]
 
-    def test_the_most_alike_owner_wins(self, index: RepeatIndex) -> None:
-        """The third shares its first words with the first post, but more with the second."""
-        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=12)
+    def test_the_earliest_alike_owner_wins(self, index: RepeatIndex) -> None:
+        """Though the third is just what the second is: of a brigade's variants one is enough."""
+        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=4)
         claim(index, one, two)
-        (answer,) = claim(index, replace(two, id="x:3", changed=11))
+        (answer,) = claim(index, replace(two, id="x:3"))
+        assert answer.owner == "x:1"
+
+    def test_an_owner_that_is_not_alike_hides_no_other(self, index: RepeatIndex) -> None:
+        """The third shares its first words with the first post, but only the second is alike."""
+        one, two = Post("x:1", text=1), Post("x:2", text=1, changed=15)
+        assert [answer.group for answer in claim(index, one, two)] == ["x:1", "x:2"]
+        (answer,) = claim(index, replace(two, id="x:3"))
         assert answer.owner == "x:2"
 
     def test_bands_stay_with_the_first_and_phrases_go_to_the_last(self, index: RepeatIndex) -> None:
