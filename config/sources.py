@@ -90,6 +90,14 @@ KINDS = (
         listens=True,
         address="https://hn.algolia.com/api/v1",
     ),
+    Kind(
+        "mastodon",
+        "social",
+        "collectors.mastodon:Mastodon",
+        "collectors.mastodon:MastodonSettings",
+        ("url",),
+        listens=True,
+    ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
     Kind("rss", "social", "collectors.rss:Rss", "collectors.rss:RssSettings", ("url",)),
     Kind(

@@ -23,8 +23,11 @@ class _Reader(HTMLParser):
         elif tag in _BLOCKS:
             self.parts.append("\n\n")
         elif tag == "a":
-            href = dict(attrs).get("href")
-            if href and href.startswith(("http://", "https://")):
+            told = dict(attrs)
+            href, classes = told.get("href") or "", (told.get("class") or "").split()
+            # What the Fediverse marks so leads to a person or a hashtag, not to what is told.
+            is_name = "mention" in classes or "hashtag" in classes
+            if not is_name and href.startswith(("http://", "https://")):
                 self.links.append(href)
 
     def handle_endtag(self, tag: str) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from collectors.kit.budget import Budget
 from collectors.kit.causes import BUDGET_SPENT, LOOK_BACK_EXCEEDED
@@ -89,6 +89,17 @@ class Feed(Protocol):
 
         Yields ``Call.CALL`` before each call. Raises TryLater or GiveUp.
         """
+        ...
+
+
+class Pushing(Protocol):
+    """What a feed may have besides: a stream that tells sooner what looks would find.
+
+    Looks stay the truth, so whatever the stream loses is found; it must be told of no call.
+    """
+
+    def pushed(self) -> Sequence[Entry | Value]:
+        """What came since the last time, at once: an entry as looks have it, or another word."""
         ...
 
 
@@ -228,7 +239,7 @@ class Poller:
     def _deliver(self, query: Query, walk: _Walk, progress: Progress) -> Iterator[Item]:
         """What is new, oldest first, after the gap before it if there is one."""
         place, asked = walk.place, to_us(walk.asked)
-        entries = sorted(walk.entries.values(), key=lambda entry: (entry.at, entry.number))
+        entries = sorted(walk.entries.values(), key=_in_order)
         floor = place.at - (self._overlap or 0)
         if walk.is_cut and entries:
             oldest = min(to_us(entries[0].at), asked)
@@ -311,8 +322,28 @@ class Poller:
     ) -> Iterator[Item]:
         """Says that nothing is new until no time is left."""
         while not stop.is_set() and (seconds := left()) > 0:
+            yield from self._pushed(progress)
             yield Item(None, progress.cursor)
             self._clock.wait(min(seconds, LONGEST_WAIT), stop)
+
+    def _pushed(self, progress: Progress) -> Iterator[Item]:
+        """What a stream has told; the next look knows it by its id, and reads up to it itself."""
+        feed: Any = self._feed
+        for told in feed.pushed() if hasattr(feed, "pushed") else ():
+            if not isinstance(told, Entry):
+                yield Item(told, progress.cursor)
+                continue
+            if any(told.number in place.ids for place in progress.places.values()):
+                continue
+            at = min(to_us(told.at), to_us(self._clock.now()))
+            for key, place in progress.places.items():
+                progress.places[key] = replace(place, ids={**place.ids, told.number: at})
+            yield Item(told.value, progress.cursor)
+
+
+def _in_order(entry: Entry) -> tuple[datetime, int, str]:
+    """By time; what was said at one moment by its number, which is text but most often counts."""
+    return (entry.at, len(entry.number), entry.number)
 
 
 def _left(due: datetime, clock: Clock) -> float:

@@ -1,10 +1,11 @@
 """A platform's HTTP side on loopback: what a test makes of it, and how it misbehaves."""
 
+import contextlib
 import json
 import socket
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -20,7 +21,10 @@ class Asked(NamedTuple):
 
 
 class Fault(NamedTuple):
-    """An answer, good or bad. ``kind`` "abort" resets the connection, "hang" never ends."""
+    """An answer, good or bad.
+
+    ``kind`` "abort" resets the connection, "hang" never ends, "stream" is what ``stream`` writes.
+    """
 
     status: int = 200
     body: bytes = b""
@@ -45,6 +49,9 @@ class Platform:
         """The answer to one request."""
         raise NotImplementedError
 
+    def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
+        """Writes a stream until it is over, for an answer of that kind."""
+
     def answer(self, asked: Asked) -> Fault:
         """The answer, or the next fault."""
         self.asked.append(asked)
@@ -59,23 +66,39 @@ def document(value: Any, *headers: tuple[str, str], status: int = 200) -> Fault:
     return Fault(status, body, (("Content-Type", "application/json"), *headers))
 
 
-@contextmanager
-def served(platform: Platform) -> Iterator[Platform]:
-    """The platform on a free port of this machine; ``url`` says where."""
+def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
+    """Answers as the platform says."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             params = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            self._send(platform.answer(Asked(parts.path, params, headers)))
+            asked = Asked(parts.path, params, headers)
+            self._send(platform.answer(asked), asked)
 
-        def _send(self, fault: Fault) -> None:
+        def _stream(self, asked: Asked) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.close_connection = True
+
+            def write(data: bytes) -> None:
+                self.wfile.write(data)
+                self.wfile.flush()
+
+            with contextlib.suppress(OSError):
+                platform.stream(asked, write)
+
+        def _send(self, fault: Fault, asked: Asked) -> None:
             if fault.kind == "abort":
                 linger = struct.pack("ii", 1, 0)
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
                 self.close_connection = True
                 self.connection.close()
+                return
+            if fault.kind == "stream":
+                self._stream(asked)
                 return
             self.send_response(fault.status)
             for name, value in fault.headers:
@@ -92,13 +115,20 @@ def served(platform: Platform) -> Iterator[Platform]:
         def log_message(self, format: str, *args: Any) -> None:
             """Says nothing."""
 
+    return Handler
+
+
+@contextmanager
+def served(platform: Platform) -> Iterator[Platform]:
+    """The platform on a free port of this machine; ``url`` says where."""
+
     class Server(ThreadingHTTPServer):
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Clients may go at any time."""
 
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), _handler(platform)) as server:
         platform.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

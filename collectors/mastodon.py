@@ -1,0 +1,236 @@
+"""Mastodon: public posts with the tracks' hashtags, and mentions of the account whose token it is.
+
+Timelines are read page by page (``max_id``), which finds everything an instance has, also after an
+outage. With a token the streams tell sooner, and of edits and deletes; they repeat nothing, so they
+are never relied on. An instance knows what its people follow, not all of the Fediverse.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field
+
+from collectors.kit.breaker import REFUSED, Breaker
+from collectors.kit.budget import Budget, Window
+from collectors.kit.limits import asked_pause
+from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
+from collectors.kit.progress import Progress
+from collectors.kit.secret import Variable, secret
+from collectors.known import Known
+from collectors.mastodon_statuses import mention, number_of, removal
+from collectors.mastodon_streams import USER, Streams
+from collectors.times import EPOCH, instant
+from pipeline.errors import GiveUp, Misuse, SetAside, TryLater
+from pipeline.ports import Clock, Item, Unreadable
+from pipeline.tracks import Track
+
+if TYPE_CHECKING:
+    from mastodon import Mastodon as Api
+
+#: 300 requests in 5 minutes for each account and address; some are left to people.
+LIMITS: Final = (Window(250, timedelta(minutes=5)),)
+#: Posts that come late from other instances stand among older ones.
+OVERLAP: Final = timedelta(minutes=10)
+LIMIT: Final = 40
+#: To open a stream the library asks twice where streams are, should the first answer be none.
+CALLS_OF_STREAM: Final = 3
+#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
+PATIENCE: Final = 4.0
+MENTIONS: Final = "@"
+KEPT: Final = 64 * 1024
+REMEMBERED: Final = 50_000
+
+
+class MastodonSettings(BaseModel):
+    """An instance of Mastodon as a source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    url: str = Field(pattern=r"^https?://[^\s/]+$", description="The instance's address.")
+    name: str | None = Field(None, description="Its name among the sources.")
+    token_from: Variable | None = Field(
+        None, description="The environment variable with an access token (scope read)."
+    )
+    poll_seconds: float = Field(60, ge=10, description="How often each hashtag is asked for.")
+    look_back_hours: float = Field(24, ge=0, description="How far the first look reaches back.")
+
+
+class Mastodon:
+    """The public posts of one instance that concern the tracks, their edits and their end."""
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        url: str,
+        *,
+        token_from: str | None = None,
+        poll_seconds: float = 60,
+        look_back_hours: float = 24,
+        tracks: Sequence[Track] = (),
+        known: Known | None = None,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        self._url = url.rstrip("/")
+        self._host = urlsplit(url).netloc
+        self._token = None if token_from is None else secret(name, "token_from", token_from)
+        self._breaker = Breaker(name, None if token_from is None else "token_from")
+        self._known = known
+        self._passed: OrderedDict[str, None] = OrderedDict()
+        tags = {tag.lstrip("#"): track.name for track in tracks for tag in track.hashtags}
+        queries = [Query(tag, track) for tag, track in tags.items()]
+        if self._token is not None:
+            queries.append(Query(MENTIONS))
+        if not queries:
+            raise Misuse(f"{name}: wants a track with hashtags, or `token_from` for mentions")
+        self._answer: tuple[int, Mapping[str, str]] = (0, {})
+        self._api: Api | None = None
+        self._streams = Streams(self._connect, list(tags), PATIENCE)
+        habits = Habits(timedelta(seconds=poll_seconds), timedelta(hours=look_back_hours), OVERLAP)
+        self._poller = Poller(name, clock, self, queries, habits, Budget(*LIMITS))
+        self.totals = self._poller.totals
+        self.trouble = self._poller.trouble
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        """See ``Collector.items``. Without a cursor: from ``look_back_hours`` ago."""
+        try:
+            yield from self._poller.items(cursor, stop)
+        finally:
+            if stop.is_set():
+                self._streams.close()
+
+    # ---- timelines -----------------------------------------------------------------------------
+
+    def page(
+        self,
+        query: Query,
+        since: datetime,  # noqa: ARG002  # pages end where the poller has been
+        before: str | None,
+        stop: threading.Event,  # noqa: ARG002  # an answer is bounded by ``PATIENCE``
+    ) -> Page:
+        """See ``Feed.page``. ``before`` is the id of the oldest entry of the page before."""
+        api = self._api = self._api or self._connect()
+        if query.key == MENTIONS:
+            told = self._asked(
+                lambda: api.notifications(types=["mention"], max_id=before, limit=LIMIT)
+            )
+            statuses = [one.get("status") for one in told if isinstance(one, dict)]
+        else:
+            told = self._asked(lambda: api.timeline_hashtag(query.key, max_id=before, limit=LIMIT))
+            statuses = list(told)
+        entries = [entry for status in statuses if (entry := self._entry(status)) is not None]
+        ids = [str(one["id"]) for one in told if isinstance(one, dict) and "id" in one]
+        # Ids grow with time, and as text only if they are of one length.
+        oldest = min(ids, key=lambda number: (len(number), number), default=None)
+        return Page(entries, oldest, is_all=not ids)
+
+    def _asked(self, ask: Callable[[], Any]) -> list[Any]:
+        """A list from the instance; the vendor's errors become ours. Raises TryLater, GiveUp."""
+        from mastodon import MastodonError
+
+        self._answer = (0, {})
+        try:
+            told = ask()
+        except (MastodonError, ValueError, TypeError, AttributeError) as error:
+            raise self._refusal() from error
+        if not isinstance(told, list):
+            raise TryLater(f"{self.name}: {self._host} answers no list")
+        self._breaker.accepted()
+        return told
+
+    def _refusal(self) -> TryLater | GiveUp:
+        """What the last answer means; the library's words may quote the instance's."""
+        status, headers = self._answer
+        if status in REFUSED:
+            return self._breaker.refused(self._host, status)
+        if status == 0:
+            return TryLater(f"{self.name}: cannot reach {self._host}")
+        after = asked_pause(headers, self._clock.now())
+        return TryLater(f"{self.name}: {self._host} answers {status}, or no JSON", after)
+
+    def _connect(self) -> "Api":
+        """The library, told not to wait, not to try again and not to ask for versions."""
+        try:
+            import requests
+            from mastodon import Mastodon as Api
+        except ModuleNotFoundError as error:
+            install = "pip install 'groundswell[mastodon]'"
+            raise GiveUp(f"{self.name}: wants the package Mastodon.py: {install}") from error
+
+        def note(answer: requests.Response, *_: Any, **__: Any) -> None:
+            self._answer = (answer.status_code, answer.headers)
+
+        class Frugal(Api):
+            def timeline_is_available(self, *_: Any, **__: Any) -> bool:
+                # Otherwise it asks the instance so before every page: a call that nobody counts.
+                return True
+
+        session = requests.Session()
+        session.hooks["response"].append(note)
+        return Frugal(
+            api_base_url=self._url,
+            access_token=None if self._token is None else self._token.get_secret_value(),
+            ratelimit_method="throw",
+            request_timeout=PATIENCE,
+            session=session,
+            user_agent="groundswell",
+        )
+
+    # ---- streams -------------------------------------------------------------------------------
+
+    def besides(
+        self,
+        progress: Progress,  # noqa: ARG002
+        stop: threading.Event,  # noqa: ARG002
+    ) -> Iterator[Value | Call]:
+        """See ``Feed.besides``: streams that ended are opened again, once a look at most."""
+        if self._token is None:
+            return
+        for stream in self._streams.ended():
+            for _ in range(CALLS_OF_STREAM):
+                yield Call.CALL
+            self._streams.open(stream)
+
+    def pushed(self) -> Sequence[Entry | Value]:
+        """See ``Pushing.pushed``."""
+        found: list[Entry | Value] = []
+        for stream, event, payload in self._streams.events():
+            if event == "delete":
+                gone = removal(self._host, payload, self._clock.now())
+                if gone is not None and self._is_known(gone.removal):
+                    found.append(gone)
+                continue
+            # The account's own stream also has the posts of those it follows: not our matter.
+            is_ours = stream != USER or event == "notification" or self._is_held(payload)
+            if is_ours and (entry := self._entry(payload)) is not None:
+                found.append(entry)
+        return found
+
+    def _is_held(self, status: Any) -> bool:
+        gone = removal(self._host, status.get("id") if isinstance(status, dict) else None, EPOCH)
+        return gone is not None and self._is_known(gone.removal)
+
+    def _is_known(self, number: str) -> bool:
+        return number in self._passed or (self._known is not None and self._known(number))
+
+    def _entry(self, status: Any) -> Entry | None:
+        """A status as an entry; None for what is not public."""
+        now = self._clock.now()
+        try:
+            found = mention(self._host, status, now)
+        except SetAside as reason:
+            data = orjson.dumps(status, default=str)[:KEPT]
+            number = number_of(status)
+            at = instant(status.get("created_at")) if isinstance(status, dict) else None
+            return Entry(number, at or now, Unreadable(data, str(reason), f"status {number}"))
+        if found is None:
+            return None
+        self._passed[found.id] = None
+        if len(self._passed) > REMEMBERED:
+            self._passed.popitem(last=False)
+        return Entry(number_of(status), found.said_at, found)
