@@ -27,7 +27,7 @@ from pipeline.series import (
 )
 from pipeline.surprise import BUDGET, WEEK
 
-__all__ = ["DAY", "FLOOR", "KEEP", "MINUTE", "NEW_NORMAL", "Burst", "Bursts", "Key", "Said"]
+__all__ = ["DAY", "FLOOR", "HOUR", "KEEP", "MINUTE", "NEW_NORMAL", "Burst", "Bursts", "Key", "Said"]
 
 #: The names of a report that make series of their own, as the heads call them.
 TOPIC, REGION = "topic", "region"
@@ -109,7 +109,9 @@ class Bursts:
         """Hours before all that is counted here: (witnesses, calm minutes) by hour since 1970."""
         if hours:
             self.hear(key.track, min(hours) * HOUR * MINUTE)
-            self._make(key).hours.update(hours)
+            series = self._make(key)
+            series.hours.update(hours)
+            series.last = max(hours) * HOUR
 
     def add(self, track: str, said: Said) -> None:
         """Counts a report. The same report may come again; it counts once."""
@@ -207,7 +209,11 @@ class Bursts:
 def keys(track: str, said: Said) -> Iterator[Key]:
     """The series that a report counts in."""
     names = dict(said.names)
-    topic, region = names.get(TOPIC, ""), names.get(REGION, "")
+    return named_keys(track, names.get(TOPIC, ""), names.get(REGION, ""))
+
+
+def named_keys(track: str, topic: str, region: str) -> Iterator[Key]:
+    """The series of reports that name a topic and a region; either may be empty."""
     yield Key(track)
     if topic in NO_TOPIC:
         topic = ""

@@ -207,6 +207,8 @@ class Series:
         if minutes < LEAST_HISTORY:
             return [recent]
         rate = (recent[0] + PRIOR) / recent[1]
+        # Quiet hours before a rush that comes at this time every week must not water it down.
+        rate = max(rate, count / minutes / RATIO)
         return [recent, (count + BLEND, minutes + BLEND / rate)]
 
     def _same_time(self, minute: int) -> tuple[float, float]:

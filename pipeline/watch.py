@@ -17,6 +17,7 @@ from pipeline.brigades import Brigades
 from pipeline.bursts import KEEP, MINUTE, Bursts, Said
 from pipeline.decoding import load, read
 from pipeline.errors import Fenced, SetAside, TryLater
+from pipeline.habits import habits
 from pipeline.incidents import Book
 from pipeline.late import LateLinks
 from pipeline.matters import Regions
@@ -73,6 +74,7 @@ class Watch:
         batch: int = 2_000,
     ) -> None:
         self._broker = broker
+        self._warehouse = warehouse
         self._book = book
         self._clock = clock
         self._live = settle > 0
@@ -134,6 +136,11 @@ class Watch:
         self._lessons.ask_all(now)
         self._ask_for_unsettled(now)
         bursts, since = Bursts(), max(0, to_ms(now) - KEEP * MINUTE)
+        # A replay knows no past: its result must not depend on what the warehouse holds.
+        for key, hours in (
+            habits(self._warehouse, self._book, self._regions, now) if self._live else ()
+        ):
+            bursts.remember(key, hours)
         self._heard.clear()
         self._read_all([topics.FEEDBACK], from_ms(since), bursts)
         if CURSOR in self._kept:

@@ -56,3 +56,14 @@ SELECT claim, sum(mentions)::BIGINT AS mentions, sum(witnesses)::BIGINT AS witne
 FROM rumour_of('own_mentions_now', 'words') r
 WHERE r.incident_id IS NULL OR r.incident_id = $id::VARCHAR
 GROUP BY claim ORDER BY witnesses DESC, claim;
+
+-- name: witnesses_hourly
+-- Witnesses of reports by hour, track, topic and place from $from_at up to $to_at (excluded), by the
+-- machine's labels: what the watch takes for usual when it starts.
+SELECT t.track, topic, place, date_trunc('hour', event_at) AS hour,
+    count(DISTINCT coalesce(author_key, id)) AS witnesses
+FROM fct_mention m,
+    (SELECT unnest(CASE WHEN len(m.tracks) = 0 THEN [NULL] ELSE m.tracks END) AS track) t
+WHERE event_at >= $from_at::TIMESTAMP AND event_at < $to_at::TIMESTAMP AND intent = 'report'
+    AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
+GROUP BY ALL ORDER BY ALL;

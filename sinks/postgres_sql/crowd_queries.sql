@@ -66,3 +66,15 @@ SELECT claim, CAST(sum(mentions) AS bigint) AS mentions, CAST(sum(witnesses) AS 
 FROM @rumour_of(own_mentions_now, best) r
 WHERE r.incident_id IS NULL OR r.incident_id = $id::text
 GROUP BY claim ORDER BY witnesses DESC, claim;
+
+-- name: witnesses_hourly
+-- Witnesses of reports by hour, track, topic and place from $from_at up to $to_at (excluded), by the
+-- machine's labels: what the watch takes for usual when it starts.
+SELECT t.track, topic, place, date_trunc('hour', event_at) AS hour,
+    count(DISTINCT coalesce(author_key, id)) AS witnesses
+FROM fct_mention m
+CROSS JOIN LATERAL unnest(
+    CASE WHEN cardinality(m.tracks) = 0 THEN ARRAY[NULL]::text[] ELSE m.tracks END) t (track)
+WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
+    AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
+GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;

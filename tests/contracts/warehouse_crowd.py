@@ -244,3 +244,24 @@ class CrowdContract:
         told = official(updates=(update,))
         warehouse.write(Rows(incidents=[told], feedback=words), START)
         assert [row["claim"] for row in view(warehouse, "rumours")] == ["insolvent"]
+
+    def test_witnesses_by_the_hour(self, warehouse: Warehouse) -> None:
+        """People, not posts, by track, topic and place; whoever reports nothing is not counted."""
+        words = [
+            said(1, 5, topic="login", place="Leeds"),
+            said(2, 10, topic="login", place="Leeds"),
+            said(3, 70, topic="login"),
+            said(4, 5, intent="praise", topic="login"),
+            said(5, 5, noise="yes"),
+            feedback(6, at=5, author="a1", tracks=("acme",), repeat="near", group=6),
+            feedback(7, at=5, repeat="copy", group=1),
+            feedback(8, at=500),
+        ]
+        warehouse.write(Rows(feedback=words), START)
+        rows = warehouse.rows("witnesses_hourly", from_at=START, to_at=minutes(120))
+        found = {(r["track"], r["topic"], r["place"], r["hour"]): r["witnesses"] for r in rows}
+        assert found == {
+            ("acme", "login", "Leeds", START): 2,
+            ("acme", "login", None, minutes(60)): 1,
+            ("acme", None, None, START): 1,
+        }
