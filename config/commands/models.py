@@ -24,11 +24,16 @@ def register(commands: Commands) -> None:
         description='Learns from JSON lines of {"text", "label", "group", "lang"} (.gz too; group '
         "and lang may be missing) and writes DIR/NAME.safetensors, with figures on texts that "
         "were held out; a label may be a list, if it is open which is right. --decisions adds what "
-        "people relabelled, from the warehouse. A name that is new becomes a new head. Use it with "
-        "--model DIR, or let --promote install it where the settings' [models] dir is, if it beats "
+        "people relabelled, from the warehouse; --labels reads labels of your own from a TOML file "
+        "of tables [HEAD.NAME] with parent and examples, which teach beside ours. A head that is "
+        "new needs no more than its name. Use the result with --model DIR, or let --promote "
+        "install it where the settings' [models] dir is, if it beats "
         "the model in use as a whole and loses in no label and no language.",
     )
     train.add_argument("files", nargs="*", type=Path, metavar="FILE")
+    train.add_argument(
+        "--labels", type=Path, metavar="TOML", help="labels of your own, with example posts"
+    )
     train.add_argument("--decisions", action="store_true", help="learn from people's labels, too")
     train.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     train.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
@@ -85,11 +90,14 @@ def run_train(options: argparse.Namespace) -> int:
 def _examples(known: settings.Settings, options: argparse.Namespace) -> "list[Example]":
     """Those of the files, and those that people made by relabelling."""
     from config.decided import decided
+    from config.team_labels import team_examples
     from pipeline.examples import read_examples
 
-    if not options.files and not options.decisions:
-        raise Misuse("nothing to learn from: name a FILE, or ask for --decisions")
+    if not options.files and not options.decisions and options.labels is None:
+        raise Misuse("nothing to learn from: name a FILE, --labels TOML, or ask for --decisions")
     examples = read_examples(options.files)
+    if options.labels is not None:
+        examples += team_examples(options.labels, options.head)
     if options.decisions:
         found = decided(known, options.head, options.warehouse)
         kept = f"{len(found.examples):,} posts with a person's label"

@@ -1,0 +1,106 @@
+"""Labels of a team's own, as data: a TOML file with a table for each, and example posts.
+
+    [topic.streaming]
+    about = "Films and series stutter, stop or do not begin."
+    parent = "performance"
+    examples = ["the film stops every two minutes", "…"]
+
+``[HEAD.NAME]``: the head it belongs to and its name. ``parent`` (optional) is a label of that head,
+ours or one of the same file: its posts may be of the new label, too. ``examples`` are at least five
+posts. They teach together with the example posts that come with Groundswell.
+"""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipeline.errors import Misuse
+from pipeline.examples import Example
+from pipeline.heads import HEAD_NAME
+from pipeline.train import LEAST_PER_LABEL
+
+# A team's few posts stand beside many of ours.
+_WEIGHT = 3.0
+
+
+class TeamLabel(BaseModel):
+    """One table of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    about: str = ""
+    parent: str | None = None
+    examples: tuple[str, ...] = Field(min_length=LEAST_PER_LABEL)
+
+
+def team_examples(path: Path, head: str) -> list[Example]:
+    """Our example posts for ``head`` and those of the file's new labels.
+
+    Raises Misuse that names the file and the label at the first thing that is wrong.
+    """
+    labels = _read(path, head)
+    ours = list(_shipped(head))
+    known = {example.label for example in ours}
+    children: dict[str, list[str]] = {}
+    for name, label in labels.items():
+        if name in known:
+            raise Misuse(f"{path}: [{head}.{name}]: there is such a label already")
+        if label.parent is not None:
+            if label.parent not in known | labels.keys() or label.parent == name:
+                there = ", ".join(sorted(known | labels.keys() - {name}))
+                raise Misuse(
+                    f"{path}: [{head}.{name}]: no label {label.parent!r} to be its parent; "
+                    f"there are: {there}"
+                )
+            children.setdefault(label.parent, []).append(name)
+    own = [
+        Example(text, name, weight=_WEIGHT)
+        for name, label in labels.items()
+        for text in label.examples
+    ]
+    return [*own, *(_opened(example, children) for example in ours)]
+
+
+def _opened(example: Example, children: dict[str, list[str]]) -> Example:
+    others = tuple(children.get(example.label, ()))
+    return Example(example.text, example.label, example.group, example.lang, 1.0, others)
+
+
+def _read(path: Path, head: str) -> dict[str, TeamLabel]:
+    try:
+        tables: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misuse(f"{path}: {error.strerror}") from error
+    except ValueError as error:
+        raise Misuse(f"{path}: not a TOML file in UTF-8") from error
+    found = tables.get(head)
+    if not isinstance(found, dict) or not found:
+        raise Misuse(f"{path}: no labels for {head}: it needs tables named [{head}.NAME]")
+    return {name: _label(table, f"{path}: [{head}.{name}]", name) for name, table in found.items()}
+
+
+def _label(table: Any, origin: str, name: str) -> TeamLabel:
+    if not re.fullmatch(HEAD_NAME, name):
+        raise Misuse(f"{origin}: a label's name has small letters, digits, - and _ only")
+    try:
+        return TeamLabel.model_validate(table)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        where = ".".join(map(str, fault["loc"]))
+        raise Misuse(f"{origin}: {where}: {fault['msg']}") from error
+
+
+def _shipped(head: str) -> Iterator[Example]:
+    """The example posts that come with Groundswell, for one head."""
+    for path in sorted(files("config").joinpath("examples").iterdir(), key=lambda p: p.name):
+        if path.name.endswith(".jsonl"):
+            for line in path.read_text(encoding="utf-8").splitlines():
+                post = json.loads(line)
+                if head in post:
+                    yield Example(post["text"], post[head], post["group"], post["lang"])

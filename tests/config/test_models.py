@@ -1,0 +1,103 @@
+"""``train``: labels of a team's own, people's labels, and what is refused."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from config.decided import decided
+from config.settings import Settings
+from config.team_labels import team_examples
+from pipeline.errors import Misuse
+from pipeline.steps.labels import Labeller
+from tests.end_to_end.program import lines, post, run
+
+STREAMING = """
+[topic.streaming]
+about = "Films and series stutter, stop or do not begin."
+parent = "performance"
+examples = [
+    "the film stops every two minutes", "episode three will not play on my tv",
+    "buffering all evening during the series", "stream freezes right before the goal",
+    "the movie plays without sound", "subtitles lag behind the film",
+    "the series jumps back to the first episode", "live stream quality is awful tonight",
+]
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "team.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_topic_of_ones_own_needs_no_code(tmp_path: Path) -> None:
+    """A table with example posts, one command, and posts get the new topic beside the old ones."""
+    written(tmp_path, STREAMING)
+    run("train", "--labels", "team.toml", "--head", "topic", "--out", "mine", cwd=tmp_path)
+    labeller = Labeller.load([tmp_path / "mine"])
+    assert {"streaming", "performance", "login"} < set(labeller.labels["topic"])
+    words = ["the film freezes in episode two", "cannot log in, password is refused"]
+    posts = lines(tmp_path / "posts.jsonl", (post(i, text) for i, text in enumerate(words)))
+    done = run("enrich", "--model", "mine", cwd=tmp_path, given=posts.read_bytes())
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [a["labels"]["topic"]["name"] for a in answers] == ["streaming", "login"]
+
+
+def test_the_posts_of_a_parent_are_open_to_its_children(tmp_path: Path) -> None:
+    """Ours may be of the new label, too; what has another label stays what it is."""
+    examples = team_examples(written(tmp_path, STREAMING), "topic")
+    assert {e.others for e in examples if e.label == "performance"} == {("streaming",)}
+    assert {e.others for e in examples if e.label == "login"} == {()}
+    assert sum(e.label == "streaming" for e in examples) == 8
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (STREAMING.replace("performance", "perfomance"), "no label 'perfomance' to be its parent"),
+        (STREAMING.replace('"performance"', '"streaming"'), "no label 'streaming'"),
+        (STREAMING.replace("topic.streaming", "topic.login"), "such a label already"),
+        (STREAMING.replace("topic.streaming", "intent.streaming"), r"tables named \[topic.NAME\]"),
+        (STREAMING.replace("topic.streaming", 'topic."A B"'), "small letters"),
+        ('[topic.x]\nexamples = ["one"]', "at least 5"),
+        ("[topic]\nx = 1", "x"),
+        ("not toml", "not a TOML file"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, why: str) -> None:
+    """The file, the label and what is wrong with it are named."""
+    with pytest.raises(Misuse, match=why) as refused:
+        team_examples(written(tmp_path, text), "topic")
+    assert "team.toml" in str(refused.value)
+
+
+def test_nothing_to_learn_from(tmp_path: Path) -> None:
+    """No file, no labels, no decisions: wrong usage."""
+    done = run("train", "--head", "topic", "--out", "mine", cwd=tmp_path, code=2)
+    assert b"nothing to learn from" in done.stderr
+
+
+def test_peoples_labels_teach_where_terms_allow_it(tmp_path: Path) -> None:
+    """The last word on each post, from platforms that may teach; the others are counted."""
+    words = [
+        *(post(f"w{i}", f"post {i}", source="webhook") for i in range(3)),
+        post("x1", "another", source="x"),
+    ]
+    decisions = [
+        {"id": f"d{i}", "subject": subject, "verb": "relabel", "value": value, "by": "kim",
+         "at": f"2026-11-02T10:0{i}:00Z"}
+        for i, (subject, value) in enumerate([
+            ("webhook:w0", "topic=login"), ("webhook:w0", "topic=data"),
+            ("webhook:w1", "topic=login"), ("webhook:w1", "intent=report"), ("x:x1", "topic=data"),
+        ])
+    ]  # fmt: skip
+    lines(tmp_path / "posts.jsonl", [*words, *decisions])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    found = decided(Settings(), "topic", tmp_path / "groundswell.duckdb")
+    assert sorted((e.text, e.label) for e in found.examples) == [
+        ("post 0", "data"), ("post 1", "login"),
+    ]  # fmt: skip
+    assert found.left_out == 1
+    with pytest.raises(Misuse, match="no decisions about team-label"):
+        decided(Settings(), "team-label", tmp_path / "groundswell.duckdb")
