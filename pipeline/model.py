@@ -415,7 +415,12 @@ class LateLink(Word):
     @property
     def key(self) -> str:
         """Mention and incident: a mention has one late word for each incident."""
-        return f"{self.mention}|{self.link.incident}"
+        return self.key_of(self.mention, self.link.incident)
+
+    @staticmethod
+    def key_of(mention: str, incident: str) -> str:
+        """The key of a mention's late word on an incident, both by id."""
+        return f"{mention}|{incident}"
 
 
 class Decision(Word):

@@ -26,8 +26,9 @@ class Store:
     """Polls the five topics of results, writes each batch in one transaction, then commits.
 
     A role (see ``roles``). A batch that is written again after a crash changes nothing: that is
-    the warehouse's contract. Ids whose text was erased get tombstones on ``mentions`` and
-    ``feedback`` before the commit. ``totals`` counts records by kind, and dead ones.
+    the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions`` and
+    ``feedback``, and on ``links``, whose reasons quote it, before the commit. ``totals`` counts
+    records by kind, and dead ones.
     """
 
     def __init__(
@@ -84,10 +85,20 @@ class Store:
     def _write(self, words: Sequence[Word]) -> None:
         """Writes the rows, then sends dead letters and tombstones off."""
         if words:
-            for erased in self._warehouse.write(rows_of(words), at=self._clock.now()):
-                for topic in (topics.MENTIONS, topics.FEEDBACK):
-                    self._producer.send(topic, erased, None)
+            erased = self._warehouse.write(rows_of(words), at=self._clock.now())
+            if erased:
+                self._bury(erased)
         self._producer.flush()
+
+    def _bury(self, erased: Sequence[str]) -> None:
+        """Sends tombstones for all that the topics may hold of these mentions."""
+        for mention in erased:
+            for topic in (topics.MENTIONS, topics.FEEDBACK):
+                self._producer.send(topic, mention, None)
+        # Only after the write: a link that comes later has its mention told as erased once more.
+        for row in self._warehouse.rows("links_of", ids=list(erased)):
+            key = LateLink.key_of(row["mention_id"], row["incident_id"])
+            self._producer.send(topics.LINKS, key, None)
 
     def _set_aside(self, record: Record, reason: SetAside) -> None:
         dead = deadletters.of_record(STAGE, str(reason), record, self._clock.now())

@@ -152,8 +152,8 @@ class Write:
             self._name([word.mention.id for word in words])
 
     def _links(self, words: Sequence[LateLink]) -> None:
-        erased = set(self.erased)
         if self.has_removals and words:
             batch = batches.table(_ID, [(mention_id,) for mention_id in {w.mention for w in words}])
-            erased |= {row[0] for row in self._upsert("erased_among", batch)}
-        self._upsert("fct_link", batches.link_table(words, erased, self._at))
+            # Told again: the topic of links holds now what quotes them.
+            self.erased += [row[0] for row in self._upsert("erased_among", batch)]
+        self._upsert("fct_link", batches.link_table(words, set(self.erased), self._at))

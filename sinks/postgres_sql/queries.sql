@@ -256,6 +256,11 @@ SELECT incident_id, record FROM dim_incident ORDER BY incident_id;
 SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = $id::text)
     OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::text);
 
+-- name: links_of
+-- Which incidents the machine ever compared the mentions $ids with, and told about.
+SELECT mention_id, incident_id FROM fct_link WHERE mention_id = ANY ($ids::text[])
+ORDER BY mention_id, incident_id;
+
 -- name: standing
 -- How the warehouse stands, cheap enough for every minute: mentions (beyond 100,000 as the server
 -- estimates them), when the newest was written and received, open incidents, open proposals, and its

@@ -251,6 +251,19 @@ class WarehouseContract(ReadingContract, CrowdContract):
         assert [told["evidence"] for told in post["links"]] == [None]
         assert view(warehouse, "incident_feedback") == []
 
+    def test_links_of_an_erased_post_are_known(self, warehouse: Warehouse) -> None:
+        """By which its late links leave their topic; one that comes later tells the post again."""
+        gone = Removal(removal="x:1", kind="erased", at=minutes(9))
+        posts = [feedback(1, links=[link(OFFICIAL)]), feedback(2, links=[link(OFFICIAL)])]
+        warehouse.write(Rows(feedback=posts), START)
+        assert warehouse.write(Rows(removals=[gone]), START) == ["x:1"]
+        assert warehouse.write(Rows(links=[late(1, link(PROPOSAL))]), START) == ["x:1"]
+        assert warehouse.write(Rows(links=[late(2, link(PROPOSAL))]), START) == []
+        assert warehouse.rows("links_of", ids=["x:1", "x:3"]) == [
+            {"mention_id": "x:1", "incident_id": incident_id}
+            for incident_id in sorted([OFFICIAL, PROPOSAL])
+        ]
+
     def test_erasing_an_author(self, warehouse: Warehouse) -> None:
         """An author's posts up to the time asked for go, later ones stay; it counts once."""
         to = [link(OFFICIAL)]

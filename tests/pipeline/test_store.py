@@ -1,7 +1,7 @@
 """The store: everything the topics carry ends in the warehouse, once."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from pipeline import deadletters, topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
-from pipeline.model import Coverage, LateLink, Link
+from pipeline.model import Coverage, Evidence, LateLink, Link, Word
 from pipeline.ports import Rows
 from pipeline.store import Store
 from sinks.duckdb_warehouse import DuckDBWarehouse
@@ -107,6 +107,46 @@ def test_an_erased_text_leaves_the_topics(
     assert dict(sent(broker, topics.MENTIONS)) == {gone.id: None}
     assert dict(sent(broker, topics.FEEDBACK))[gone.id] is None
     assert "hush" not in texts(warehouse)
+
+
+@pytest.mark.parametrize("erased_first", [False, True])
+def test_links_of_an_erased_mention_leave_their_topic(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock, erased_first: bool
+) -> None:
+    """Their reasons quote it: those that were there go, and those that were still on their way."""
+    gone, other = mention(1, "hush"), mention(2)
+    quoting = (Evidence(kind="text", value="says 'hush'", weight=1.2),)
+    send(broker, topics.FEEDBACK, feedback(gone), feedback(other))
+    links = [
+        LateLink(
+            mention=post.id,
+            model="1",
+            link=Link(
+                incident=f"status:{n}", p=0.8, state="suggested", by="late", evidence=quoting
+            ),
+        )
+        for post in (gone, other)
+        for n in (1, 2)
+    ]
+    store = Store(broker, warehouse, clock)
+    while store.turn(0):
+        pass
+
+    steps: list[tuple[str, Sequence[Word]]] = [
+        (topics.FEEDBACK, [erased(gone)]),
+        (topics.LINKS, links),
+    ]
+    for topic, words in steps if erased_first else reversed(steps):
+        send(broker, topic, *words)
+        while store.turn(0):
+            pass
+
+    newest = dict(sent(broker, topics.LINKS))
+    assert {key for key, value in newest.items() if value is None} == {
+        f"{gone.id}|status:1",
+        f"{gone.id}|status:2",
+    }
+    assert len(newest) == 4
 
 
 def test_what_does_not_belong_is_set_aside(
