@@ -29,8 +29,9 @@ from pipeline.reading import batches
 log = logging.getLogger(__name__)
 
 STAGE = "worker"
-#: How far back the index of repeats is rebuilt: groups span 72 h of event time.
-MEMORY_MS = 72 * 3_600_000
+#: How far back the index of repeats is rebuilt: groups span 72 h of event time, and a post that
+#: comes up to 24 h after its time is compared with what came 72 h before that time.
+MEMORY_MS = (72 + 24) * 3_600_000
 
 Enrich = Callable[[Sequence[Mention]], list[Feedback]]
 
@@ -57,7 +58,7 @@ class Worker:
     A turn polls up to ``batch`` records and commits them together; ``at_once`` of them pass the
     steps, and fly to the broker while the next ones do. ``enrich`` gives feedback one for one, in
     order, equal for any number of mentions; what makes it raise is found by halving and set aside.
-    ``restore`` gets the feedback of the last 72 h before the first turn, oldest first, in batches;
+    ``restore`` gets the feedback of the last 96 h before the first turn, oldest first, in batches;
     with ``remembers``, for an index that outlives us, only after ``enrich`` raised Emptied.
     ``forget`` gets the ids of what was erased.
     Every step may happen again after a crash: a mention enriched twice claims its own keys again
