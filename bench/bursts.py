@@ -2,17 +2,22 @@
 
 Simulated series: Poisson counts of distinct witnesses per minute with a daily season (nights at .4,
 evenings at 1.6 of the mean rate) and a weekly one (weekends at .8). Failures multiply the rate for
-45 minutes at a random time, two a day. Then real counts of user reports every 20 minutes with the
-official incidents of the same service.
+45 minutes at a random time, two a day. Then a whole deployment: five tracks of .2 to 4 reports a
+minute, each over 8 topics and 6 regions, where proposals are counted, not alarms. Then real counts
+of user reports every 20 minutes with the official incidents of the same service.
+
+    python -m bench.bursts [weeks of each simulation: 8]
 """
 
 import csv
 import gzip
+import itertools
 import math
 import random
 import sys
 import time
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.bursts import DAY, MINUTE, Burst, Bursts, Said
+from pipeline.incidents import Book
+from pipeline.model import Incident, to_ms
+from pipeline.proposals import Proposals
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data/outage_report_counts_2019_20"
 LASTS = 45
@@ -32,10 +40,11 @@ STATED = {(1.0, 4.0): 0.87, (4.0, 2.5): 0.78, (0.3, 4.0): 0.36}
 
 
 def main() -> None:
-    """Prints both tables."""
-    weeks = int(sys.argv[1]) if len(sys.argv) > 1 else 4
+    """Prints all tables."""
+    weeks = int(sys.argv[1]) if len(sys.argv) > 1 else 8
     console = Console()
     console.print(simulated(weeks))
+    console.print(deployment(weeks))
     if not DATA.exists():
         console.print("skipped: ../shared/data is not here")
         return
@@ -50,9 +59,9 @@ def simulated(weeks: int) -> Table:
     table.title = f"simulated, {weeks} weeks each; stated: at 1 false alarm per series-week"
     for (rate, factor), stated in STATED.items():
         rng = random.Random(7)
-        began = time.perf_counter()
+        began = time.process_time()
         quiet = episodes(simulate(rate, weeks * WEEK, rng))
-        spent = (time.perf_counter() - began) / (weeks * WEEK) * 1e6
+        spent = (time.process_time() - began) / (weeks * WEEK) * 1e6
         failures = two_a_day(weeks * 7, rng)
         found = episodes(simulate(rate, weeks * WEEK, rng, failures, factor))
         delays = [delay(found, at, LASTS) for at in failures]
@@ -130,6 +139,94 @@ def delay(found: list[Burst], at: int, lasts: int) -> int | None:
     if index < len(minutes) and minutes[index] <= at + lasts:
         return minutes[index] - at
     return None
+
+
+# ---- a deployment -----------------------------------------------------------------------------
+
+RATES = {"a": 0.2, "b": 0.5, "c": 1.0, "d": 2.0, "e": 4.0}
+TOPICS = (0.3, 0.2, 0.15, 0.1, 0.1, 0.05, 0.05, 0.05)
+REGIONS = (0.4, 0.2, 0.15, 0.1, 0.1, 0.05)
+#: How much the rate of each minute varies beyond chance: variance of the factor on it.
+UNREST = 0.1
+#: What fails: the share of topics and regions it reaches, and reports a minute that it adds.
+FAILURES = {
+    "a whole track": (None, None, 3.0),
+    "one topic": (1, None, 1.5),
+    "one region": (None, 1, 1.5),
+    "a topic in a region": (2, 2, 1.0),
+}
+
+
+def deployment(weeks: int) -> Table:
+    """False proposals a week of a quiet deployment, and how soon failures of tracks are met."""
+    table = Table("what", "failures", "found", "in 15 min", "p50 min", "p90 min", "false / week")
+    table.title = f"5 tracks × 8 topics × 6 regions, {weeks} weeks each, budget 3 proposals a week"
+    for unrest in (0.0, UNREST):
+        quiet, _ = proposed(weeks * WEEK, unrest, [])
+        name = f"nothing, minutes vary by {unrest:.0%} more than chance" if unrest else "nothing"
+        table.add_row(name, "", "", "", "", "", f"{len(quiet) / weeks:.2f}")
+    rng = random.Random(11)
+    planned = [
+        (at, rng.choice(list(RATES)), kind)
+        for at, kind in zip(two_a_day(7 * weeks, rng), itertools.cycle(FAILURES), strict=False)
+    ]
+    _, delays = proposed(weeks * WEEK, UNREST, planned)
+    for kind, found in delays.items():
+        seen = sorted(d for d in found if d is not None)
+        table.add_row(
+            f"{kind} ({FAILURES[kind][2]:g} a minute more)",
+            str(len(found)),
+            f"{len(seen) / len(found):.2f}",
+            f"{sum(d <= 15 for d in seen) / len(found):.2f}",
+            f"{median(seen):.0f}" if seen else "–",
+            f"{seen[int(0.9 * (len(seen) - 1))]:.0f}" if seen else "–",
+            "",
+        )
+    return table
+
+
+def proposed(
+    minutes: int, unrest: float, failures: Sequence[tuple[int, str, str]]
+) -> tuple[list[Incident], dict[str, list[int | None]]]:
+    """The proposals, and by kind of failure the delay of each from its onset, None if missed."""
+    rng, book, found = random.Random(3), Book(), list[Incident]()
+    bursts, proposals, person = Bursts(), Proposals(book), itertools.count()
+    left = deque(failures)
+    for minute in range(minutes):
+        at = (START + minute) * MINUTE
+        while left and minute >= left[0][0] + LASTS:
+            left.popleft()
+        failing = left[0] if left and minute >= left[0][0] else None
+        for track, rate in RATES.items():
+            bursts.hear(track, at)
+            factor = rng.gammavariate(1 / unrest, unrest) if unrest else 1.0
+            names = [spread(rng) for _ in range(poisson(rate * factor * season(minute), rng))]
+            if failing is not None and failing[1] == track:
+                topic, region, more = FAILURES[failing[2]]
+                names += [spread(rng, topic, region) for _ in range(poisson(more, rng))]
+            for named in names:
+                bursts.add(track, Said(at, str(next(person)), named))
+        for _, judged in itertools.groupby(bursts.tick(at + MINUTE), key=lambda b: b.at_ms):
+            changed = proposals.judge(list(judged))
+            found += [p for p in changed if isinstance(p, Incident) and len(p.history) == 1]
+    new = {p.id: p for p in reversed(found)}
+    delays: dict[str, list[int | None]] = {kind: [] for kind in FAILURES}
+    for onset, track, kind in failures:
+        opened = [
+            to_ms(p.opened_at) // MINUTE - START for p in new.values() if p.tracks == (track,)
+        ]
+        hits = [at - onset for at in opened if onset < at <= onset + LASTS]
+        delays[kind].append(min(hits, default=None))
+    return list(new.values()), delays
+
+
+def spread(
+    rng: random.Random, topic: int | None = None, region: int | None = None
+) -> tuple[tuple[str, str], ...]:
+    """The names of a report: those of a failure, else as reports usually spread."""
+    what = rng.choices(range(len(TOPICS)), TOPICS)[0] if topic is None else topic
+    where = rng.choices(range(len(REGIONS)), REGIONS)[0] if region is None else region
+    return ("topic", f"t{what}"), ("region", f"r{where}")
 
 
 # ---- real counts ------------------------------------------------------------------------------
