@@ -57,6 +57,21 @@ class PassedOn:
             self._ask_from = now + ALONE_FOR
             return True
 
+    def held(self, platform: str, since: datetime, after: str, most: int) -> list[str]:
+        """External ids of what is kept of a platform, a page of them (see ``kit.rechecks.Held``).
+
+        Raises TryLater while nobody can be asked.
+        """
+        now = self._clock.now()
+        if self._open is None or (self._ask_from is not None and now < self._ask_from):
+            raise TryLater("the warehouse cannot be asked yet for what is held")
+        if self._warehouse is None:
+            self._warehouse = self._open()
+        start = f"{platform}:"
+        asked = {"source": platform, "since": since, "after": start + after, "limit": most}
+        rows = self._warehouse.rows("held_posts", **asked)
+        return [str(row["id"]).removeprefix(start) for row in rows]
+
     def _has_settled(self, now: datetime) -> bool:
         """Whether all that earlier processes sent stands in the warehouse. Raises TryLater."""
         if not self._is_settled and self._settling is not None:

@@ -34,6 +34,7 @@ class Kind:
     place: str  # module:Class
     settings: type[BaseModel] | str  # the class, or module:Class beside the source
     needs: tuple[str, ...] = ()
+    rechecks: bool = False  # it looks again at what is kept, and is told what that is
     listens: bool = False  # it hears everybody, and is told for whom to listen and who is known
     address: str = ""  # where it goes unless its settings name another ``url``
 
@@ -63,6 +64,8 @@ class Kind:
         values["name"] = self.called(given, position)
         if self.listens:
             values |= {"tracks": tracks, "known": passed}
+        if self.rechecks and (held := getattr(passed, "held", None)) is not None:
+            values["held"] = held
         collector: Collector = _found(self.place)(clock=clock, **values)
         return collector
 
@@ -87,6 +90,7 @@ KINDS = (
         "social",
         "collectors.hackernews:HackerNews",
         "collectors.hackernews:HackerNewsSettings",
+        rechecks=True,
         listens=True,
         address="https://hn.algolia.com/api/v1",
     ),

@@ -51,7 +51,8 @@ class DuckDBWarehouse:
         self.path = path
         self._file = DuckDBFile(path, read_only=read_only, memory_limit=memory_limit)
         self._upserts = named.load(_FOLDER, "upserts")
-        self._queries = {**named.load(_FOLDER, "queries"), **named.load(_FOLDER, "crowd_queries")}
+        files = ("queries", "crowd_queries", "source_queries")
+        self._queries = {name: q for file in files for name, q in named.load(_FOLDER, file).items()}
         self._writing = threading.Lock()
         self._revision = 0
         self._holds_erased = False

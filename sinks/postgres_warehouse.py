@@ -107,6 +107,7 @@ class PostgresWarehouse:
         self._analysts = PostgresLink(reading or url, schema, setting)
         self._upserts = statements.load("upserts")
         self._queries = statements.load("queries") | statements.load("crowd_queries")
+        self._queries |= statements.load("source_queries")
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._prepare()

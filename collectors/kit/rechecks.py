@@ -1,11 +1,15 @@
 """Looking again at what we hold: edits and deletes of platforms that do not tell of them."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from collectors.times import to_us
+from pipeline.errors import TryLater
+
+log = logging.getLogger(__name__)
 
 #: External ids of what we hold of a platform, said at or after a moment, in their order as text,
 #: after one of them ("" for the first), so many at most. Raises TryLater.
@@ -35,7 +39,11 @@ class Rechecks:
             if to_us(now) < stands["began"] + self.every // timedelta(microseconds=1):
                 return ()
             stands = {"began": to_us(now), "after": "", "over": False}
-        found = self.held(self.platform, now - self.back, stands["after"], self.at_once)
+        try:
+            found = self.held(self.platform, now - self.back, stands["after"], self.at_once)
+        except TryLater as trouble:  # reading goes on; the round, too, once it can be asked
+            log.info("%s: no looking again: %s", self.platform, trouble)
+            return ()
         own[_KEY] = stands | {"over": not found}
         return found
 

@@ -98,3 +98,18 @@ def test_a_warehouse_that_is_away_is_left_alone(broker: Broker, warehouse: Wareh
     clock.set(NOON + ALONE_FOR)
     assert not passed("bluesky:did:plc:b")
     assert len(asked) == 2
+
+
+def test_what_is_held_is_listed_by_the_platform_s_own_ids(
+    broker: Broker, warehouse: Warehouse
+) -> None:
+    """For sources that look again at what we keep; while nobody can be asked that is put off."""
+    passed = PassedOn()
+    since = NOON - timedelta(days=1)
+    with pytest.raises(TryLater):
+        passed.held("bluesky", since, "", 10)
+    passed.bind(broker, lambda: warehouse)
+    warehouse.write(Rows(feedback=[FOUND]), NOON)
+    assert passed.held("bluesky", since, "", 10) == ["did:plc:a/1"]
+    assert passed.held("bluesky", since, "did:plc:a/1", 10) == []
+    assert passed.held("x", since, "", 10) == []

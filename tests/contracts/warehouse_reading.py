@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import Misuse
-from pipeline.model import Coverage
+from pipeline.model import Coverage, Removal
 from pipeline.ports import Row, Rows, Warehouse
 from tests.contracts.warehouse_words import (
     OFFICIAL,
@@ -78,6 +78,20 @@ class ReadingContract:
         warehouse.write(Rows(feedback=[feedback(1)]), START)
         for number, rows in (("x:1", 1), ("x:a1", 1), ("x:2", 0), ("x:a2", 0), ("' OR 1=1 --", 0)):
             assert len(warehouse.rows("is_known", id=number)) == rows
+
+    def test_what_is_held_of_a_source_is_listed_page_by_page(self, warehouse: Warehouse) -> None:
+        """Sources that are told of no deletes look at it again; what is erased is no more held."""
+        warehouse.write(Rows(feedback=[feedback(n, at=n) for n in range(1, 6)]), START)
+        gone = Removal(removal="x:2", kind="erased", at=minutes(9), scope="mention")
+        warehouse.write(Rows(removals=[gone]), START)
+        asked = {"source": "x", "since": minutes(1), "limit": 2}
+        first = warehouse.rows("held_posts", **asked, after="x:")
+        then = warehouse.rows("held_posts", **asked, after=first[-1]["id"])
+        assert [row["id"] for row in [*first, *then]] == ["x:1", "x:3", "x:4", "x:5"]
+        assert warehouse.rows("held_posts", **asked, after="x:5") == []
+        late = asked | {"since": minutes(5)}
+        assert [row["id"] for row in warehouse.rows("held_posts", **late, after="x:")] == ["x:5"]
+        assert warehouse.rows("held_posts", **asked | {"source": "y"}, after="y:") == []
 
     def test_times_are_utc(self, warehouse: Warehouse) -> None:
         """Times come out aware and in UTC, from views and from queries."""
