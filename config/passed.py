@@ -8,12 +8,16 @@ from typing import Final
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
 from pipeline.ports import Broker, Clock, Warehouse
-from pipeline.settling import Settling
+from pipeline.settling import ROAD, Settling
 
 log = logging.getLogger(__name__)
 
 #: A warehouse that does not answer is left alone for so long: a stream must not wait for it.
 ALONE_FOR: Final = timedelta(seconds=30)
+#: Each source remembers at least the last 20,000 posts that it passed on; with fewer than this on
+#: their way, whatever it has forgotten stands in the warehouse. How often that is looked at.
+MOST: Final = 15_000
+LOOK: Final = timedelta(seconds=30)
 #: Stands for what an earlier process left on its way.
 _EARLIER: Final = "earlier"
 
@@ -23,12 +27,16 @@ class PassedOn:
 
     The warehouse knows all that came through; what an earlier process left on its way there is
     waited for once. Until then, and while the warehouse is away, everything may have been: too much
-    is harmless. What this process passed on itself is for the source to remember (no more than
-    ``MAX_LAG`` records can be on their way).
+    is harmless. What this process passed on itself is for the source to remember; where more than
+    ``most`` posts may be on their way, which a source does not, everything may have been again.
     """
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, most: int = MOST) -> None:
         self._clock = clock or SystemClock()
+        self._most = most
+        self._broker: Broker | None = None
+        self._is_behind = False
+        self._look_at: datetime | None = None
         self._open: Callable[[], Warehouse] | None = None
         self._warehouse: Warehouse | None = None
         self._settling: Settling | None = None
@@ -37,6 +45,7 @@ class PassedOn:
 
     def bind(self, broker: Broker, warehouse: Callable[[], Warehouse]) -> None:
         """From now on these are asked; the warehouse is opened with the first question."""
+        self._broker = broker
         self._settling = Settling(broker, timedelta())
         self._settling.add(_EARLIER, self._clock.now())
         self._open = warehouse
@@ -47,7 +56,7 @@ class PassedOn:
         if self._open is None or (self._ask_from is not None and now < self._ask_from):
             return True
         try:
-            if not self._has_settled(now):
+            if not self._has_settled(now) or self._is_far_behind(now):
                 return True
             if self._warehouse is None:
                 self._warehouse = self._open()
@@ -77,3 +86,17 @@ class PassedOn:
         if not self._is_settled and self._settling is not None:
             self._is_settled = bool(self._settling.settled(now))
         return self._is_settled
+
+    def _is_far_behind(self, now: datetime) -> bool:
+        """Whether more may be on its way than sources remember. Raises TryLater."""
+        if self._broker is not None and (self._look_at is None or now >= self._look_at):
+            self._is_behind = sum(_behind(self._broker, *stage) for stage in ROAD) > self._most
+            self._look_at = now + LOOK
+        return self._is_behind
+
+
+def _behind(broker: Broker, group: str, topic: str) -> int:
+    """How many posts have come since the oldest that the group is not done with."""
+    marks = broker.marks(group, topic).values()
+    # One partition may stand still; posts are spread evenly over all of them.
+    return len(marks) * max((mark.end - mark.done for mark in marks), default=0)

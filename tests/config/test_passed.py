@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config.passed import ALONE_FOR, PassedOn
+from config.passed import ALONE_FOR, LOOK, PassedOn
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
@@ -113,3 +113,31 @@ def test_what_is_held_is_listed_by_the_platform_s_own_ids(
     assert passed.held("bluesky", since, "", 10) == ["did:plc:a/1"]
     assert passed.held("bluesky", since, "did:plc:a/1", 10) == []
     assert passed.held("x", since, "", 10) == []
+
+
+def test_what_a_source_has_forgotten_may_be_on_its_way(
+    broker: Broker, warehouse: Warehouse
+) -> None:
+    """While the store is far behind, the warehouse's no means nothing: removals are passed on."""
+    store = Store(broker, warehouse, ManualClock(NOON))
+    broker.consumer("worker", [MENTIONS]).close()
+    passed = PassedOn(clock := ManualClock(NOON), most=50)
+    passed.bind(broker, lambda: warehouse)
+    assert not passed(POST.id)
+    producer = broker.producer()
+    for number in range(60):
+        found = FOUND.model_copy(
+            update={"mention": POST.model_copy(update={"external_id": str(number)})}
+        )
+        producer.send(FEEDBACK, found.key, found.to_json())
+    producer.flush()
+    clock.set(NOON + LOOK)
+    assert passed("bluesky:0")
+    assert passed("bluesky:60")
+    while store.turn(0):
+        pass
+    clock.set(NOON + 2 * LOOK)
+    assert passed("bluesky:0")
+    assert not passed("bluesky:60")
+    for each in (producer, store):
+        each.close()
