@@ -6,7 +6,7 @@ costs what it shares with them, not how many they are.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: What is less rare than this tells no incident from another (and would cost most of the time).
 TELLING_FROM: Final = 2.0
+#: Rarity that a post must share with an incident to be compared with it: less is chance.
+SHARED_FROM: Final = 4.0
 #: A phrase is short, and rare enough that a post that has all of it hardly has it by chance.
 PHRASE_WORDS: Final = 4
 PHRASE_FROM: Final = 5.0
@@ -60,13 +62,11 @@ class Lesson(NamedTuple):
     weights: Floats
 
 
-# Where each kind of weight stands among the five of an incident.
-_WHOLE, _TAUGHT, _KINDS = 0, 4, 5
 NO_LESSON: Final = Lesson(np.empty(0, np.int32), np.empty(0))
 
 
 class Alike(NamedTuple):
-    """Pairs of posts and incidents that share a stem, by post and then incident, and how.
+    """Pairs of posts and incidents that share what is rare, by post and then incident, and how.
 
     ``whole``: cosine, 0 to 1. ``what`` and ``where``: rarity shared. ``heading``: 0 to 1.
     ``phrase``: 1 if the post has all of a phrase of the incident. ``taught``: likeness to what
@@ -193,57 +193,72 @@ class Likeness:
     """Compares posts with a fixed list of incidents."""
 
     def __init__(self, known: Sequence[Outline], lessons: Sequence[Lesson]) -> None:
-        self._count = len(known)
+        self._count = max(len(known), 1)
         lists = [*(p.columns for p in known), *(one.columns for one in lessons)]
         lists += [columns for p in known for columns in p.phrases]
         self._used = np.unique(np.concatenate([np.empty(0, np.int32), *lists]))
         self._place = np.full(1 << BITS, -1, np.int32)
         self._place[self._used] = np.arange(self._used.size)
-        own = np.repeat(np.arange(self._count), [p.columns.size for p in known])
-        rows = self._place[_joined([p.columns for p in known], np.int32)]
-        values: list[list[Floats]] = [
-            [p.whole for p in known],
-            [p.what for p in known],
-            [p.where for p in known],
-            [p.heading for p in known],
+        self._told = self._entries([p.columns for p in known])
+        self._weights: list[Floats] = [
+            _joined([p.whole for p in known]),
+            _joined([p.what for p in known]),
+            _joined([p.where for p in known]),
+            _joined([p.heading for p in known]),
         ]
-        blocks = [
-            (rows, _KINDS * own + kind, _joined(some, np.float64))
-            for kind, some in enumerate(values)
-        ]
-        taught = np.repeat(np.arange(self._count), [one.columns.size for one in lessons])
-        told = self._place[_joined([one.columns for one in lessons], np.int32)]
-        weights = _joined([one.weights * rarity()[one.columns] for one in lessons], np.float64)
-        blocks.append((told, _KINDS * taught + _TAUGHT, weights))
-        self._index = _matrix(blocks, (self._used.size, _KINDS * self._count))
+        self._taught = self._entries([one.columns for one in lessons])
+        self._lessons = _joined([one.weights * rarity()[one.columns] for one in lessons])
+        self._shared = self._index()
         self._make_phrases(known)
+
+    def _entries(self, lists: Sequence[NDArray[np.int32]]) -> Ints:
+        """Incident and column of each entry as one number, rising."""
+        own = np.repeat(np.arange(len(lists)), [columns.size for columns in lists])
+        columns = np.concatenate([np.empty(0, np.int32), *lists])
+        found: Ints = own * self._used.size + self._place[columns]
+        return found
+
+    def _index(self) -> sparse.csr_matrix:
+        """Which incidents have a stem, or were taught that it speaks for them: its rarity."""
+        entries = np.union1d(self._told, self._taught[self._lessons > 0])
+        own, column = np.divmod(entries, max(self._used.size, 1))
+        values = rarity()[self._used[column]].astype(np.float64)
+        return _matrix(column, own, values, (self._used.size, self._count))
 
     def _make_phrases(self, known: Sequence[Outline]) -> None:
         phrases = [(n, columns) for n, p in enumerate(known) for columns in p.phrases]
         self._phrase_of = np.array([n for n, _ in phrases], np.int64)
         self._phrase_size = np.array([columns.size for _, columns in phrases], np.int64)
-        rows = self._place[_joined([columns for _, columns in phrases], np.int32)]
+        lists = [np.empty(0, np.int32), *(columns for _, columns in phrases)]
+        rows = self._place[np.concatenate(lists)].astype(np.int64)
         own = np.repeat(np.arange(len(phrases)), self._phrase_size)
         ones = np.ones(rows.size)
-        self._phrases = _matrix([(rows, own, ones)], (self._used.size, len(phrases)))
+        self._phrases = _matrix(rows, own, ones, (self._used.size, len(phrases)))
 
-    def compare(self, canonicals: Sequence[str]) -> Alike:
-        """The pairs that share a stem."""
+    def compare(
+        self, canonicals: Sequence[str], fits: Callable[[Ints, Ints], NDArray[np.bool_]]
+    ) -> Alike:
+        """The pairs that share enough that is rare, and that fit otherwise too."""
         posts, length = self._posts(canonicals)
-        product = posts @ self._index
-        product.sort_indices()
-        rows = np.repeat(np.arange(len(canonicals)), np.diff(product.indptr))
-        column, kind = np.divmod(product.indices.astype(np.int64), _KINDS)
-        keys = rows * self._count + column
-        first = _firsts(keys)
-        pairs = keys[first]
-        values = np.zeros((_KINDS, pairs.size))
-        values[kind, np.cumsum(first) - 1] = product.data
-        row, column = np.divmod(pairs, max(self._count, 1))
-        values[[_WHOLE, _TAUGHT]] /= length[row]
+        shared = posts @ self._shared
+        enough = np.flatnonzero(shared.data >= SHARED_FROM)
+        row = np.searchsorted(shared.indptr, enough, side="right") - 1
+        column = shared.indices[enough].astype(np.int64)
+        pairs = np.sort((row * self._count + column)[fits(row, column)])
+        row, column = np.divmod(pairs, self._count)
+        # All stems of the post of each pair, looked up among those of its incident.
+        size = np.diff(posts.indptr)[row]
+        pair = np.repeat(np.arange(pairs.size), size)
+        within = np.arange(pair.size) - np.repeat(np.cumsum(size) - size, size)
+        stem = posts.indices[posts.indptr[row][pair] + within]
+        wanted = column[pair] * self._used.size + stem
+        there, at = _found(wanted, self._told)
+        values = [_summed(pair[there], part[at], pairs.size) for part in self._weights]
+        there, at = _found(wanted, self._taught)
+        taught = _summed(pair[there], self._lessons[at], pairs.size) / length[row]
+        whole, what, where, heading = values
         phrase = self._has_phrase(posts, pairs)
-        whole, what, where, heading, taught = values
-        return Alike(row, column, whole, what, where, heading, phrase, taught)
+        return Alike(row, column, whole / length[row], what, where, heading, phrase, taught)
 
     def _posts(self, canonicals: Sequence[str]) -> tuple[sparse.csr_matrix, Floats]:
         """Which of the index's stems each post has, and the length of the post's whole vector."""
@@ -274,18 +289,30 @@ class Likeness:
         return found
 
 
-def _joined(parts: Sequence[NDArray[np.generic]], kind: type) -> NDArray[np.generic]:
-    return np.concatenate([np.empty(0, kind), *parts])
+def _joined(parts: Sequence[Floats]) -> Floats:
+    return np.concatenate([np.empty(0), *parts])
 
 
-def _matrix(
-    blocks: Sequence[tuple[NDArray[np.generic], NDArray[np.generic], NDArray[np.generic]]],
-    shape: tuple[int, int],
-) -> sparse.csr_matrix:
-    rows, columns, values = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
-    kept = values != 0
-    made = sparse.coo_matrix((values[kept], (rows[kept], columns[kept])), shape=shape)
-    return sparse.csr_matrix(made)
+def _matrix(rows: Ints, columns: Ints, values: Floats, shape: tuple[int, int]) -> sparse.csr_matrix:
+    return sparse.csr_matrix(sparse.coo_matrix((values, (rows, columns)), shape=shape))
+
+
+def _found(wanted: Ints, rising: Ints) -> tuple[Ints, Ints]:
+    """Which of the wanted numbers there are, and where."""
+    if not rising.size:
+        return _NOWHERE, _NOWHERE
+    at = np.minimum(np.searchsorted(rising, wanted), rising.size - 1)
+    there = np.flatnonzero(rising[at] == wanted)
+    return there, at[there]
+
+
+def _summed(pairs: Ints, values: Floats, count: int) -> Floats:
+    """The sum of the values of each pair."""
+    found: Floats = np.bincount(pairs, values, count).astype(np.float64)
+    return found
+
+
+_NOWHERE: Final = np.empty(0, np.int64)
 
 
 def _firsts(keys: Ints) -> NDArray[np.bool_]:

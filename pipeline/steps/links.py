@@ -8,6 +8,7 @@ on when it is asked; so worker and watch agree once they know the same, whatever
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -122,6 +123,7 @@ class Linker:
         for own in found:
             if len(own) > 1:
                 own.sort(key=lambda match: (-match.p, match.entry.incident.id))
+                del own[int(self._weights.links_at_most) :]
         return found
 
     def _current(self) -> Among:
@@ -142,7 +144,8 @@ class Linker:
     def _score(self, batch: Batch, among: Among) -> Scored:
         """The pairs that anything speaks for and that are not out at once, with their odds."""
         w, candidates = self._weights, among.candidates
-        alike = candidates.likeness.compare(batch.texts.canonical)
+        takes = partial(candidates.takes, batch.mentions, batch.at)
+        alike = candidates.likeness.compare(batch.texts.canonical, takes)
         fresh, named = candidates.fresh(batch.mentions, batch.at), candidates.named(batch.labels)
         rows = np.concatenate((alike.rows, fresh[0], named[0]))
         columns = np.concatenate((alike.columns, fresh[1], named[1]))
@@ -151,7 +154,7 @@ class Linker:
         text, taught = np.concatenate((text, nothing)), np.concatenate((taught, nothing))
         most = _most(batch.labels, rows, candidates.scoped[columns], w)
         kept = np.flatnonzero(text + taught + most >= w.least_odds)
-        kept = kept[candidates.takes(batch.mentions, batch.at, rows[kept], columns[kept])]
+        kept = kept[takes(rows[kept], columns[kept])]
         # A pair may have come up in several ways; the first is the one with what they share.
         width = len(candidates.entries)
         pairs, first = np.unique(rows[kept] * width + columns[kept], return_index=True)
@@ -220,7 +223,7 @@ def _text_odds(alike: Alike, scoped: NDArray[np.bool_], w: Weights) -> tuple[Flo
     odds += w.what * what + w.where * where + w.both * np.minimum(what, where)
     on_track = np.minimum(odds * w.text_on_track, w.text_on_track_at_most)
     text = np.where(scoped, on_track, np.minimum(odds, w.text_at_most))
-    return text, w.taught * np.clip(alike.taught, -w.taught_at_most, w.taught_at_most)
+    return text, w.taught * np.clip(alike.taught, -w.rejected_at_most, w.taught_at_most)
 
 
 def _most(

@@ -17,9 +17,9 @@ _INTENT = {
     "question": 1.0,
     "complaint": 0.8,
     "recovery": 0.6,
-    "request": -1.0,
-    "praise": -1.5,
-    "other": -1.0,
+    "request": -1.6,
+    "praise": -2.0,
+    "other": -1.6,
 }
 
 
@@ -48,16 +48,18 @@ class Weights:
     both: float = 0.1
     #: The post has all of a phrase of the incident that is more than a place.
     phrase: float = 4.0
-    #: Likeness to what people confirmed, less that to what they rejected (cosine, up to a limit).
+    #: Likeness to what people confirmed, less that to what they rejected (cosine), up to a limit;
+    #: a no is meant for the very thing and counts for more.
     taught: float = 12.0
     taught_at_most: float = 0.3
+    rejected_at_most: float = 0.6
     #: A post of the incident's track already speaks its language, so likeness says less.
     text_on_track: float = 0.4
     text_at_most: float = 12.0
     #: The component is counted by itself, so its name in the text must not count without end.
     text_on_track_at_most: float = 3.5
     #: The post matches a track that the incident names.
-    on_track: float = 3.0
+    on_track: float = 2.6
     #: The post names a component of the incident, or another one.
     same_component: float = 3.4
     other_component: float = -3.0
@@ -68,20 +70,20 @@ class Weights:
     #: On track and just after the beginning; fades with ``hours_fresh`` after the opening and
     #: ``minutes_before`` ahead of the start, where it turns into ``early``: what was said an hour
     #: before is mostly about something else.
-    fresh: float = 2.4
+    fresh: float = 2.8
     early: float = -2.0
     hours_fresh: float = 2.0
-    minutes_before: float = 30.0
+    minutes_before: float = 45.0
     intent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_INTENT))
     #: Off track the intents of posts differ (crisis reports are no complaints): they count less.
     intent_off_track: float = 0.25
     #: Off track the name of the place is most of the likeness already.
     place_off_track: float = 0.25
     noise: float = -8.0
-    #: From these probabilities on a link is proposed, and made. Those of one post add up to no
-    #: more than 1, so it is never proposed for more than five.
-    suggest_from: float = 0.2
+    #: From these probabilities on a link is proposed, and made; so many for a post at most.
+    suggest_from: float = 0.1
     link_from: float = 0.95
+    links_at_most: float = 5
 
     @classmethod
     def read(cls, path: Path) -> "Weights":
