@@ -53,8 +53,8 @@ MAX_RECORD, MAX_FRAME = 1_048_576, 16 * 1_048_576
 KEPT = 64 * 1024
 #: How many handles are remembered, and how many posts that an edit took our names out of.
 REMEMBERED = 50_000
-#: How many ids that were passed on are remembered: two a post, of more posts than a broker lets be
-#: on their way to the warehouse.
+#: How many ids that were passed on are remembered, two a post: while more posts than that are on
+#: their way to the warehouse, ``known`` says yes to all.
 PASSED_ON = 250_000
 
 Value: TypeAlias = Mention | Removal
