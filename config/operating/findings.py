@@ -69,6 +69,12 @@ def _of_sources(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
                 f"{name} is not being read",
                 "look whether `groundswell collect` runs with this source, and at its log",
             )
+        if source.get("silence"):
+            yield _finding(
+                f"{name}: {source['silence']}",
+                "ask the platform by hand for something that must be there; has a track changed, "
+                "or what the account may see?",
+            )
         gap = next(iter(source["gaps"]), None)
         if gap and (source["read_to"] is None or gap["to_at"] > source["read_to"]):
             yield _finding(

@@ -21,7 +21,7 @@ from pipeline import deadletters, topics
 from pipeline.decoding import read
 from pipeline.errors import GroundswellError, SetAside
 from pipeline.model import Cursor
-from pipeline.ports import Broker, Clock, Row, Warehouse
+from pipeline.ports import Broker, Clock, Collector, Row, Warehouse
 from pipeline.reading import batches
 
 #: A group that has not moved for so many seconds, with records waiting, stands still. The watch may
@@ -186,8 +186,15 @@ def _of_process(sight: Sight, name: str) -> dict[str, Any]:
         "trouble": watched.trouble,
         "trouble_since": watched.trouble_since,
         "heard_at": intake.heard_at,
+        "silence": _silence(intake.source),
         "event_at": intake.newest_event_at,
     }
+
+
+def _silence(source: Collector) -> str | None:
+    """What a source says of itself that knows how much usually comes."""
+    told: Callable[[], str | None] | None = getattr(source, "trouble", None)
+    return None if told is None else told()
 
 
 def _seen_from_outside(

@@ -157,6 +157,10 @@ DEAD = {"count": 2, "newest_at": NOW - timedelta(hours=1), "reasons": []}
             {"sources": [source(gaps=[GAP], read_to=GAP["from_at"])]},
             ["bluesky is blind now: look-back exceeded"],
         ),
+        (
+            {"sources": [source(silence="nothing came for 9.0 h, where 60.0 an hour are usual")]},
+            ["bluesky: nothing came for 9.0 h, where 60.0 an hour are usual"],
+        ),
         # What is over cannot be mended.
         ({"sources": [source(gaps=[GAP], read_to=NOW)]}, []),
     ],

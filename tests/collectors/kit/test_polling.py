@@ -1,0 +1,175 @@
+"""The poller before a platform in memory: what no single platform shows by itself."""
+
+import threading
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.kit.budget import Budget, Window
+from collectors.kit.money import Price, Purse
+from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
+from collectors.kit.progress import Progress
+from pipeline.clock import ManualClock
+from pipeline.errors import TryLater
+from pipeline.model import Coverage, Mention
+from tests.contracts.platform import START, Listener
+
+PAGE = 5
+
+
+class Memory:
+    """Posts by number; pages of five, newest first. ``failing`` calls fail."""
+
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
+        self.posts: dict[int, datetime] = {}
+        self.calls: list[tuple[str, datetime]] = []
+        self.failing: list[bool] = []
+
+    def page(
+        self, query: Query, since: datetime, before: str | None, stop: threading.Event
+    ) -> Page:
+        self.calls.append((query.key, self.clock.now()))
+        if self.failing and self.failing.pop(0):
+            raise TryLater("away")
+        below = int(before) if before is not None else 1 << 60
+        found = sorted((n for n in self.posts if n < below), reverse=True)
+        entries = [self._entry(number) for number in found[:PAGE]]
+        more = str(found[PAGE - 1]) if len(found) > PAGE else None
+        return Page(entries, more, is_all=more is None)
+
+    def _entry(self, number: int) -> Entry:
+        at = self.posts[number]
+        told = Mention(source="m", external_id=str(number), text=f"post {number}", said_at=at)
+        return Entry(str(number), at, told)
+
+    def besides(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
+        return iter(())
+
+
+class Source:
+    """A source over it; opened anew it knows what its cursor knows."""
+
+    def __init__(self, memory: Memory, *queries: Query, **more: object) -> None:
+        habits = more.pop("habits", Habits(timedelta(minutes=1)))
+        budget = Budget(Window(30, timedelta(minutes=5)))
+        asked = queries or (Query("acme", "acme"),)
+        self.name = "memory"
+        self.poller = Poller(self.name, memory.clock, memory, asked, habits, budget, **more)  # type: ignore[arg-type]
+        self.items = self.poller.items
+
+
+def scene() -> tuple[ManualClock, Memory]:
+    clock = ManualClock(START)
+    return clock, Memory(clock)
+
+
+def test_a_look_that_is_interrupted_goes_on_at_the_same_page() -> None:
+    """Otherwise a limit that is always met before the end would never let it end."""
+    clock, memory = scene()
+    memory.posts = {n: START - timedelta(minutes=90 - n) for n in range(1, 31)}
+    memory.failing = [False, True, False, True, False, True, False, True, False, True]
+    listener = Listener(Source(memory)).until(lambda one: len(one.numbers) == 30, clock)
+    assert listener.numbers == list(range(1, 31))
+    assert len(memory.calls) == 6 + 5
+
+
+def test_our_own_bound_is_a_gap_too() -> None:
+    """What lies beyond the pages we are ready to walk is on record."""
+    clock, memory = scene()
+    habits = Habits(timedelta(minutes=1), pages=2, overlap=timedelta(0))
+    listener = Listener(Source(memory, habits=habits)).for_(timedelta(minutes=2), clock)
+    listener.kill()
+    for number in range(1, 31):
+        clock.set(clock.now() + timedelta(seconds=10))
+        memory.posts[number] = clock.now()
+    later = Listener(Source(memory, habits=habits), listener.cursor)
+    later.for_(timedelta(minutes=3), clock)
+    assert later.numbers == list(range(21, 31))
+    [gap] = later.gaps
+    assert (gap.cause, gap.track) == ("look-back exceeded", "acme")
+    assert gap.to_at == memory.posts[21]
+    assert all(gap.from_at <= memory.posts[n] for n in range(1, 21))
+
+
+def test_coverage_of_a_track_is_what_all_its_questions_cover() -> None:
+    """A term that was not asked for is a part of the track that was not read."""
+    clock, memory = scene()
+    queries = (Query("a", "acme"), Query("b", "acme"), Query("n", "nordwind"))
+    memory.failing = [False, True]
+    listener = Listener(Source(memory, *queries))
+    listener.until(lambda one: len(one.pauses) == 1, clock)
+    assert listener.read == []
+    listener.until(lambda one: len(one.read) == 2, clock)
+    assert {word.track for word in listener.read} == {"acme", "nordwind"}
+
+
+def test_nobody_spends_more_than_the_cap_and_what_was_not_bought_is_a_gap() -> None:
+    """A busy day on a paid platform: reading in samples, gaps on record, a restart in between."""
+    clock, memory = scene()
+    price = Price(per_read=0.01, a_day=1.0, a_month=30.0)
+    habits = Habits(timedelta(minutes=5), overlap=timedelta(0), reads=PAGE)
+    purse = Purse(price)
+    listener = Listener(Source(memory, habits=habits, purse=purse))
+    number = 0
+    for step in range(24 * 4):
+        for _ in range(6):
+            number += 1
+            memory.posts[number] = clock.now() + timedelta(seconds=1)
+        listener.for_(timedelta(minutes=15), clock)
+        assert purse.spent(clock.now())[0] <= 1.0
+        if step == 40:
+            listener.kill()
+            purse = Purse(price)
+            again = Listener(Source(memory, habits=habits, purse=purse), listener.cursor)
+            again.came, listener = listener.came, again
+    assert {gap.cause for gap in listener.gaps} == {"budget spent"}
+    came = {m.external_id for m in listener.came if isinstance(m, Mention)}
+    unread = [n for n in memory.posts if str(n) not in came]
+    assert unread
+    last = max(word.to_at for word in listener.came if isinstance(word, Coverage))
+    for missed in unread:
+        at = memory.posts[missed]
+        assert at > last or any(gap.from_at <= at <= gap.to_at for gap in listener.gaps)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.integers(0, 12),  # posts
+            st.integers(0, 9),  # minutes without us
+            st.lists(st.booleans(), max_size=4),  # calls that fail
+            st.integers(1, 40),  # items until the next crash
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_after_any_cuts_and_crashes_the_ledger_is_the_truth(
+    steps: list[tuple[int, int, list[bool], int]],
+) -> None:
+    """Nothing is lost without a gap, and no window ever has more calls than it may."""
+    clock, memory = scene()
+    cursor, came = None, set[int]()
+    number = 0
+    for posts, minutes, failing, items in steps:
+        for _ in range(posts):
+            number += 1
+            clock.set(clock.now() + timedelta(seconds=7))
+            memory.posts[number] = clock.now()
+        clock.set(clock.now() + timedelta(minutes=minutes))
+        memory.failing = list(failing)
+        one = Listener(Source(memory), cursor)
+        count = iter(range(items))
+        one.until(lambda _, count=count: next(count, None) is None, clock)  # type: ignore[misc]
+        came |= set(one.numbers)
+        cursor = one.cursor
+    last = Listener(Source(memory), cursor).for_(timedelta(minutes=12), clock)
+    assert came | set(last.numbers) == set(memory.posts)
+    assert last.gaps == []
+    times = [at for _, at in memory.calls]
+    for first in times:
+        assert sum(first <= at < first + timedelta(minutes=5) for at in times) <= 30
