@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from collectors.incidents import statuspage_answers as answers
+from collectors.kit.web import trusted
 from collectors.times import instant
 from collectors.trouble import told
 from pipeline.decoding import load
@@ -30,6 +31,7 @@ def client() -> "httpx.Client":
 
     return httpx.Client(
         timeout=PATIENCE,
+        verify=trusted(),
         follow_redirects=True,
         max_redirects=5,
         headers={"user-agent": "groundswell", "accept": "application/json"},

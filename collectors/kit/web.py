@@ -34,7 +34,7 @@ class Answer:
 
 
 @cache
-def _trusted() -> "ssl.SSLContext":
+def trusted() -> "ssl.SSLContext":
     """The certificates that are trusted, read once: it takes 0.1 s, and a source reconnects."""
     import httpx
 
@@ -89,7 +89,7 @@ class Web:
                 follow_redirects=True,
                 max_redirects=5,
                 headers=self._headers,
-                verify=_trusted(),
+                verify=trusted(),
             )
         try:
             with self._client.stream("GET", url, params=params, headers=headers) as answer:

@@ -1,0 +1,89 @@
+"""The catalogue opens every kind of source from a settings file."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import sources
+from config.settings import load
+from pipeline.clock import SystemClock
+from pipeline.errors import Misuse
+
+FILE = """
+[[track]]
+name = "acme"
+terms = ["acme", "acme pay"]
+hashtags = ["acmedown"]
+
+[[source]]
+type = "hackernews"
+
+[[source]]
+type = "rss"
+name = "acme-blog"
+url = "https://acme.example/feed.xml"
+
+[[source]]
+type = "mastodon"
+url = "https://social.example"
+token_from = "ACME_TOKEN"
+
+[[source]]
+type = "webhook"
+name = "desk"
+secret_from = "ACME_HOOK"
+"""
+
+
+def settings(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "groundswell.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_source_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each by its table; credentials come from the environment."""
+    monkeypatch.setenv("ACME_TOKEN", "a-token")
+    monkeypatch.setenv("ACME_HOOK", "whsec_" + "QUJD" * 11)
+    known = load(settings(tmp_path, FILE))
+    opened = sources.open_all(known, SystemClock(), lambda _number: True)
+    assert [one.name for one in opened] == [
+        "hackernews-source-1",
+        "acme-blog",
+        "mastodon-source-3",
+        "desk",
+    ]
+
+
+@pytest.mark.parametrize("missing", ["ACME_TOKEN", "ACME_HOOK"])
+def test_a_missing_credential_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    """By the variable and the setting."""
+    monkeypatch.setenv("ACME_TOKEN", "a-token")
+    monkeypatch.setenv("ACME_HOOK", "whsec_" + "QUJD" * 11)
+    monkeypatch.delenv(missing)
+    with pytest.raises(Misuse, match=f"{missing}.*_from"):
+        sources.open_all(load(settings(tmp_path, FILE)), SystemClock())
+
+
+def test_a_credential_has_no_place_in_the_file(tmp_path: Path) -> None:
+    """Only the name of a variable is a value there."""
+    text = '[[source]]\ntype = "webhook"\nname = "desk"\nsecret_from = "whsec_QUJD"\n'
+    with pytest.raises(Misuse, match="secret_from"):
+        sources.open_all(load(settings(tmp_path, text)), SystemClock())
+
+
+def test_no_vendor_s_package_is_imported_for_what_is_not_configured() -> None:
+    """Opening the catalogue costs no import of a platform's own."""
+    vendors = ("feedparser", "mastodon", "praw", "tweepy", "atproto", "requests")
+    code = (
+        "import config.sources, sys; from config.settings import Settings;"
+        "from pipeline.clock import SystemClock;"
+        "config.sources.open_all(Settings(), SystemClock());"
+        f"print([name for name in {vendors!r} if name in sys.modules])"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert told.stdout.strip() == b"[]"
