@@ -55,7 +55,7 @@ def telecom(head: str) -> Iterator[Row]:
         }.get(head, ())
         if labels:
             # Near posts of a stream are about the same matter: a stretch of it is a group.
-            weight = 3.0 if head == "intent" else 1.0
+            weight = 6.0 if head == "intent" else 1.0
             yield Row(row["text"], labels, f"telecom-{number // 130}", "en", weight)
 
 

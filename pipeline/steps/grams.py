@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 
 _PAIR: Final = np.uint64(0xD6E8FEB86659FD93)
 # Lengths of the vectors of a word's parts and of its concept beside its own, 1.
-_PARTS: Final = 1.0
+_PARTS: Final = 0.6
 _CONCEPT: Final = 1.5
 _CONCEPT_PAIR: Final = 1.0
 _LOUD: Final = 0.5
