@@ -15,6 +15,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pipeline.errors import TryLater
+
 
 class Hook(Protocol):
     """A source that is pushed to."""
@@ -33,10 +35,16 @@ class Hook(Protocol):
 
 
 def route(find: Callable[[str], Hook | None]) -> Route:
-    """The address of all hooks; ``find`` gives the one of a name."""
+    """The address of all hooks; ``find`` gives the one of a name.
+
+    ``find`` may raise TryLater: the sender is told to come back.
+    """
 
     async def receive(request: Request) -> Response:
-        hook = find(request.path_params["name"])
+        try:
+            hook = find(request.path_params["name"])
+        except TryLater as reason:
+            return _answer(503, str(reason), reason.after or 5.0)
         if hook is None:
             return _answer(404, "no source takes deliveries under this name")
         body = bytearray()

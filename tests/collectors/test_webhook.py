@@ -12,15 +12,17 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from collectors.kit.inbox import MOST_WAITING
 from collectors.kit.signature import key_of, signature
 from collectors.webhook import Webhook
+from config.hooking import hooks_of
 from pipeline import deadletters
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.decoding import read_post
-from pipeline.errors import Misuse
+from pipeline.errors import Misuse, TryLater
 from pipeline.intake import Intake
 from pipeline.model import Coverage, Mention
 from pipeline.reading import batches
@@ -85,8 +87,6 @@ class Scene:
     """A webhook behind the page's server, before a broker; intake runs while ``is_running``."""
 
     def __init__(self, broker: LocalBroker, stack: ExitStack, **more: Any) -> None:
-        from starlette.applications import Starlette
-
         self.broker = broker
         self.hook = source(SystemClock(), **more)
         self.is_running = threading.Event()
@@ -176,6 +176,20 @@ def test_nothing_is_accepted_while_the_broker_is_away(stage: Callable[..., Scene
     scene.is_running.set()
     assert scene.send(body(word(2)), "2").status_code == 200
     assert [one.id for one in scene.mentions()] == ["webhook:1", "webhook:2"]
+
+
+def test_a_sender_that_is_too_early_is_told_to_come_back() -> None:
+    """A process that is still loading answers 503: senders take 404 for an end."""
+    find = hooks_of(dict)
+    with pytest.raises(TryLater):
+        find("acme")
+    server = Server(Starlette(routes=[route(find)]), bind(0))
+    server.start()
+    try:
+        early = httpx.post(f"{server.url}/api/hooks/acme", content=b"{}", timeout=10)
+    finally:
+        server.close()
+    assert (early.status_code, early.headers["retry-after"]) == (503, "5")
 
 
 def test_a_wrong_signature_is_refused(stage: Callable[..., Scene]) -> None:
