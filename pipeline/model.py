@@ -19,6 +19,7 @@ from pydantic import (
 
 # A platform's post has some thousand characters; a record must still fit a Kafka message.
 MAX_TEXT_BYTES = 1_048_576
+MAX_WHOLE = 2**63 - 1
 # Clocks of platforms run ahead of ours, but a post from the far future is a wrong clock.
 EVENT_AHEAD = timedelta(minutes=5)
 #: How the ids of incidents begin that ``watch`` proposed itself.
@@ -28,10 +29,13 @@ UNKNOWN = datetime.min.replace(tzinfo=UTC)
 
 
 def in_utc(value: datetime) -> datetime:
-    """The same moment in UTC; a naive time is taken as UTC."""
+    """The same moment in UTC; a naive time is taken as UTC. Raises ValueError."""
     if value.tzinfo is UTC:
         return value
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("in UTC this is before the year 1 or after 9999") from error
 
 
 def to_ms(at: datetime) -> int:
@@ -67,6 +71,8 @@ Text = Annotated[str, AfterValidator(_text)]
 # Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``decoding`` before.
 # An id is a key in every store, and PostgreSQL's keys end at 2.7 kB.
 Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=600)]
+# Versions and counts: every store has 64 bits for them.
+Whole = Annotated[int, Field(ge=0, le=MAX_WHOLE)]
 Words = tuple[str, ...]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -146,7 +152,7 @@ class Mention(Word):
     engagement: dict[str, float] = {}
     rating: float | None = None
     tracks: Words = ()
-    version: int = Field(default=0, ge=0)
+    version: Whole = 0
 
     @model_validator(mode="after")
     def _default_times(self) -> Self:
@@ -251,11 +257,11 @@ class Incident(Word):
     url: str | None = None
     tracks: Words = ()
     history: tuple[StatusAt, ...] = ()
-    version: int = Field(default=0, ge=0)
+    version: Whole = 0
     at: Instant = UNKNOWN
     official_id: str | None = None
     topic: str | None = None
-    witnesses: int = Field(default=0, ge=0)
+    witnesses: Whole = 0
 
     @model_validator(mode="before")
     @classmethod
@@ -372,7 +378,7 @@ class Link(Word):
     state: LinkState
     by: LinkBy = "auto"
     evidence: tuple[Evidence, ...] = ()
-    incident_version: int = 0
+    incident_version: Whole = 0
 
 
 class Feedback(Word):
@@ -408,7 +414,7 @@ class LateLink(Word):
     """A link that ``watch`` found after the mention had passed the worker."""
 
     mention: Name
-    mention_version: int = 0
+    mention_version: Whole = 0
     model: str
     link: Link
 
@@ -466,7 +472,7 @@ class Profile(Word):
     """
 
     incident: Name
-    version: int = Field(default=0, ge=0)
+    version: Whole = 0
     columns: tuple[int, ...] = ()
     weights: tuple[float, ...] = ()
 

@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 from pydantic.fields import FieldInfo
 
-from pipeline.model import MAX_TEXT_BYTES, UNKNOWN, Author, Mention
+from pipeline.model import MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN, Author, Mention
 
 #: Digits of a second that Python has no room for: the model cuts them off, msgspec rounds.
 _TOO_FINE: Final = re.compile(rb":\d\d\.\d{7}")
@@ -34,7 +34,7 @@ _CHECKED: Final[dict[str, Any]] = {
     # Characters have up to four bytes: a longer text must be looked at.
     "text": Annotated[str, Meta(max_length=MAX_TEXT_BYTES // 4)],
     "author": _Author | None,
-    "version": Annotated[int, Meta(ge=0)],
+    "version": Annotated[int, Meta(ge=0, le=MAX_WHOLE)],
 }
 
 

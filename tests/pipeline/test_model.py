@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from pipeline.model import (
     WORDS,
     Decision,
     Incident,
+    LateLink,
     Mention,
     Removal,
     from_ms,
@@ -87,6 +89,26 @@ def test_deep_nesting_is_set_aside() -> None:
     """A bomb of brackets is refused, not crashed upon."""
     with pytest.raises(SetAside):
         read(Mention, b"[" * 200_000)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"said_at": "0001-01-01T00:00:00+14:00"},
+        {"said_at": "9999-12-31T23:59:59-12:00"},
+        {"seen_at": "9999-12-31T23:59:59-12:00"},
+        {"version": 2**63},
+        {"version": 2**80},
+    ],
+)
+def test_what_no_store_can_hold_is_set_aside(odd: dict[str, Any]) -> None:
+    """Times beyond the calendar once they are in UTC, numbers of more than 64 bits."""
+    with pytest.raises(SetAside, match=next(iter(odd))):
+        read(Mention, json.dumps(POST | odd))
+    assert read(Mention, json.dumps(POST | {"version": 2**63 - 1})).version == 2**63 - 1
+    late = {"mention": "x:1", "model": "1", "link": {"incident": "a", "p": 0.5, "state": "linked"}}
+    with pytest.raises(SetAside, match="mention_version"):
+        read(LateLink, json.dumps(late | {"mention_version": 2**63}))
 
 
 def test_a_text_over_a_mebibyte_is_set_aside() -> None:
