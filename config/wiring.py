@@ -39,7 +39,8 @@ SHIPPED_MODELS = Path(str(files("config"))) / "models"
 
 def labeller(known: Settings, over: Path | None = None) -> Labeller:
     """The shipped models, with those of the settings and then ``over`` laid over them."""
-    return Labeller.load([d for d in (SHIPPED_MODELS, known.models.dir, over) if d is not None])
+    dirs = [d for d in (SHIPPED_MODELS, known.models.dir, over) if d is not None]
+    return Labeller.load(dirs, official=[name for track in known.track for name in track.own])
 
 
 def enricher(known: Settings, book: Book, models: Labeller) -> Enricher:

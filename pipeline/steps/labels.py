@@ -9,7 +9,7 @@ platform's word, else eldc's.
 
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,11 @@ _NO_LANGUAGE = frozenset({"", "und", "zxx", "qam", "qct", "qht", "qme", "qst", "
 # language is theirs to choose, so that there may be any number.
 _SHARED_LABELS = 20_000
 
+_OFFICIAL = {
+    "voice": Label(name="official", p=1.0, sure=True),
+    "intent": Label(name="other", p=1.0, sure=True),
+}
+
 log = logging.getLogger(__name__)
 
 
@@ -53,10 +58,15 @@ class _Stack:
 
 
 class Labeller:
-    """Answers every head for a batch. ``version`` names all weights and sorts by their age."""
+    """Answers every head for a batch. ``version`` names all weights and sorts by their age.
 
-    def __init__(self, heads: Sequence[Head], version: str) -> None:
+    ``official``: handles or ids of accounts that speak for what we listen to. Their posts get the
+    label ``voice`` and are never reports: who says that the service is down does not witness it.
+    """
+
+    def __init__(self, heads: Sequence[Head], version: str, official: Iterable[str] = ()) -> None:
         self.version = version
+        self._official = frozenset(name.lstrip("@").casefold() for name in official)
         self.labels: dict[str, tuple[str, ...]] = {h.card.head: h.card.labels for h in heads}
         self._stacks = _stacked(heads)
         # Probabilities have three places, so that these stay small.
@@ -67,7 +77,7 @@ class Labeller:
         eldc.init()
 
     @classmethod
-    def load(cls, dirs: Sequence[Path]) -> "Labeller":
+    def load(cls, dirs: Sequence[Path], official: Iterable[str] = ()) -> "Labeller":
         """Reads all heads of ``dirs``; a head in a later one replaces its namesake.
 
         Raises GiveUp when a directory is missing, none holds a head, or a file is not sound.
@@ -90,7 +100,7 @@ class Labeller:
             if head.card.head in laid_over:
                 version += f"+{head.card.head}.{head.card.revision:04d}.{head.digest}"
         log.info("labels: version %s, heads %s", version, " ".join(found))
-        return cls(heads, version)
+        return cls(heads, version, official)
 
     def label(self, mentions: Sequence[Mention], texts: Texts) -> list[dict[str, Label]]:
         """A label for every head and for ``language``, in the order of the mentions."""
@@ -98,7 +108,20 @@ class Labeller:
         columns = [self._named(head, *answers) for head, answers in found.items()]
         columns.append(list(map(self._language, (m.lang for m in mentions), texts.plain)))
         names = (*found, LANGUAGE)
-        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        labels = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        if self._official:
+            for mention, of_it in zip(mentions, labels, strict=True):
+                if self._is_official(mention):
+                    of_it |= _OFFICIAL
+        return labels
+
+    def _is_official(self, mention: Mention) -> bool:
+        author = mention.author
+        return author is not None and any(
+            name.lstrip("@").casefold() in self._official
+            for name in (author.handle, author.id)
+            if name
+        )
 
     def decide(self, plain: Sequence[str]) -> dict[str, tuple[list[int], list[float], list[bool]]]:
         """By head, aligned with ``plain``: index of the best label, its probability, sure or not.

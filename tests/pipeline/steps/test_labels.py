@@ -254,3 +254,16 @@ def test_hard_cases_that_are_told(shipped: Labeller, words: str, head: str, name
     """Negation, irony's easy cases, news, questions about an outage, eight languages."""
     [labels] = labels_of(shipped, words)
     assert labels[head].name == name
+
+
+@pytest.mark.parametrize("author", [{"handle": "AcmeHelp"}, {"id": "77"}])
+def test_official_accounts_are_marked_and_never_report(author: dict[str, str]) -> None:
+    """Who speaks for the service is no witness, whatever the words; everybody else may be one."""
+    words = "acme is down again, cannot log in since 8am"
+    said = {"source": "test", "external_id": "1", "text": words, "said_at": AT}
+    posts = [Mention.model_validate(said | {"author": a}) for a in (author, {"handle": "kim"})]
+    labeller = Labeller.load([SHIPPED], official=["@acmehelp", "77"])
+    ours, theirs = labeller.label(posts, text.prepare(posts))
+    assert (ours["voice"].name, ours["intent"].name) == ("official", "other")
+    assert theirs["intent"].name == "report"
+    assert "voice" not in theirs
