@@ -24,7 +24,9 @@ Ints = NDArray[np.int64]
 #: What is less rare than this tells no incident from another (and would cost most of the time).
 TELLING_FROM: Final = 2.0
 #: Rarity that a post must share with an incident to be compared with it: less is chance.
-SHARED_FROM: Final = 4.0
+SHARED_FROM: Final = 3.5
+#: And the share of what it shares with the incident that it shares most with.
+SHARED_SHARE: Final = 0.4
 #: A phrase is short, and rare enough that a post that has all of it hardly has it by chance.
 PHRASE_WORDS: Final = 4
 PHRASE_FROM: Final = 5.0
@@ -219,8 +221,8 @@ class Likeness:
         return found
 
     def _index(self) -> sparse.csr_matrix:
-        """Which incidents have a stem, or were taught that it speaks for them: its rarity."""
-        entries = np.union1d(self._told, self._taught[self._lessons > 0])
+        """Which incidents have a stem, or were taught something about it: its rarity."""
+        entries = np.union1d(self._told, self._taught)
         own, column = np.divmod(entries, max(self._used.size, 1))
         values = rarity()[self._used[column]].astype(np.float64)
         return _matrix(column, own, values, (self._used.size, self._count))
@@ -243,6 +245,10 @@ class Likeness:
         shared = posts @ self._shared
         enough = np.flatnonzero(shared.data >= SHARED_FROM)
         row = np.searchsorted(shared.indptr, enough, side="right") - 1
+        most = np.zeros(len(canonicals))
+        np.maximum.at(most, row, shared.data[enough])
+        close = shared.data[enough] >= SHARED_SHARE * most[row]
+        enough, row = enough[close], row[close]
         column = shared.indices[enough].astype(np.int64)
         pairs = np.sort((row * self._count + column)[fits(row, column)])
         row, column = np.divmod(pairs, self._count)

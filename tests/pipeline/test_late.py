@@ -223,7 +223,8 @@ def asked_of(world: World) -> list[dict[str, Any]]:
     rows = world.warehouse.rows
 
     def noted(query: str, **values: Any) -> list[Row]:
-        found.append(values)
+        if query == "mentions_for_incidents":
+            found.append(values)
         return rows(query, **values)
 
     world.warehouse.rows = noted  # type: ignore[method-assign]
