@@ -90,6 +90,25 @@ def test_witnesses_are_people_not_posts(replayed: Path) -> None:
     assert 30 <= official["witnesses"] < official["mentions"]
 
 
+def test_the_crowd_contradicts_the_early_end(replayed: Path) -> None:
+    """After "resolved" many still report it broken, and some that it works: both are told."""
+    found = rows(
+        replayed,
+        "SELECT stance, still_broken, recovered, unnamed_regions FROM crowd WHERE still_broken > 0",
+    )
+    assert {row["stance"] for row in found} == {"contradicts"}
+    assert sum(row["still_broken"] for row in found) >= 10
+    assert sum(row["recovered"] for row in found) >= 5
+    assert all(row["unnamed_regions"] == [] for row in found)
+
+
+def test_rumours_are_collected(replayed: Path) -> None:
+    """Some say that the company was hacked; the official word does not."""
+    found = rows(replayed, "SELECT claim, witnesses FROM rumours ORDER BY witnesses DESC")
+    assert found[0]["claim"] == "hacked"
+    assert found[0]["witnesses"] >= 5
+
+
 def test_private_numbers_are_masked(replayed: Path) -> None:
     """Phone numbers and e-mail addresses never reach the warehouse."""
     texts = " ".join(r["text"] for r in rows(replayed, "SELECT text FROM feedback") if r["text"])
