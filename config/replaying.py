@@ -86,6 +86,14 @@ def replay(
         f"{totals['proposals']:,} proposed, {dead:,} dead letters, "
         f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
     )
+    if dead:
+        print("what could not be read, and why: groundswell deadletter list", file=sys.stderr)
+    if incidents and not known.track and not totals["linked"]:
+        print(
+            "no [[track]] in the settings, so posts could not be told to be about an incident: "
+            "groundswell init writes one to begin with",
+            file=sys.stderr,
+        )
     return 0
 
 

@@ -1,7 +1,7 @@
 """Foreign JSON becomes words, here and nowhere else; what cannot be read is set aside."""
 
 import json
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import orjson
 from pydantic import ValidationError
@@ -9,6 +9,9 @@ from pydantic import ValidationError
 from pipeline import plain
 from pipeline.errors import SetAside
 from pipeline.model import Decision, Mention, Removal, Word, sound
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 W = TypeVar("W", bound=Word)
 NUL_ESCAPED = b"\\u0000"
@@ -93,9 +96,15 @@ def read_post(data: bytes | str) -> Mention | Removal | Decision:
 
 def explain(error: ValidationError) -> str:
     """A validation error as one line without the offending text, which may be private."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
     return "; ".join(
-        f"{'.'.join(str(part) for part in problem['loc']) or 'record'}: {problem['msg']}"
-        for problem in error.errors(include_input=False, include_url=False, include_context=False)[
-            :5
-        ]
+        ": ".join([*filter(None, [".".join(str(part) for part in problem["loc"])]), _says(problem)])
+        for problem in problems[:5]
     )
+
+
+def _says(problem: "ErrorDetails") -> str:
+    """What is wrong, in the words of whoever wrote the settings or the record."""
+    if problem["type"] == "extra_forbidden":
+        return "there is no such key here; look for a typing error"
+    return problem["msg"].removeprefix("Value error, ")

@@ -6,13 +6,15 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from ahocorasick_rs import AhoCorasick
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from pipeline.model import Mention, Word, Words
 
 
 class TrackComponent(Word):
     """A part of the service, under the name the status page uses, and what people call it."""
+
+    model_config = ConfigDict(extra="forbid")  # a person wrote it: a typo is an error
 
     name: str = Field(min_length=1)
     aliases: Words = ()
@@ -23,6 +25,8 @@ class Track(Word):
 
     ``own`` are our official accounts (handles or ids), ``regions`` the places it serves.
     """
+
+    model_config = ConfigDict(extra="forbid")  # a person wrote it: a typo is an error
 
     name: str = Field(min_length=1)
     terms: Words = ()

@@ -45,8 +45,8 @@ def register(commands: Commands) -> None:
         description="list prints every dead letter with its stage and reason; replay sends them "
         "(or those named) to where they came from, once what was wrong has been mended.",
     )
-    letters.add_argument("what", choices=("list", "replay"))
-    letters.add_argument("ids", nargs="*", metavar="ID", help="default: all")
+    letters.add_argument("what", choices=("list", "replay"), metavar="list|replay")
+    letters.add_argument("ids", nargs="*", default=[], metavar="ID", help="default: all")
     letters.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     letters.add_argument("--format", choices=("table", "csv", "json"), default="table")
     letters.set_defaults(run=run_deadletter)

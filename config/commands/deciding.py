@@ -42,7 +42,7 @@ def register(commands: Commands) -> None:
         "the local broker, so that the bytes are gone and cannot come back. Counts stay. Prints a "
         "receipt as JSON.",
     )
-    forget.add_argument("--mention", action="append", default=[], metavar="ID")
+    forget.add_argument("--mention", action="append", default=[], metavar="SOURCE:ID")
     forget.add_argument("--author", action="append", default=[], metavar="SOURCE:ID")
     forget.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     forget.set_defaults(run=run_forget)
@@ -112,6 +112,8 @@ def run_forget(options: argparse.Namespace) -> int:
 
     if not options.mention and not options.author:
         raise Misuse("say what to forget: --mention SOURCE:ID or --author SOURCE:ID")
+    if short := [n for n in (*options.mention, *options.author) if not all(n.partition(":"))]:
+        raise Misuse(f"{', '.join(short)}: wanted is SOURCE:ID, as in the views")
     known = settings.load(options.config)
     path = _warehouse(options, known)
     now = SystemClock().now()

@@ -78,6 +78,10 @@ def run_check(options: argparse.Namespace) -> int:
     print(f"settings: fine, {len(known.track)} tracks")
     wrong = 0
     looks = [("sources", _sources), ("warehouse", _warehouse), ("page", _page)]
+    if known.track:
+        looks.insert(0, ("tracks", _tracks))
+    if known.models.dir is not None:
+        looks.append(("models", _models))
     if known.kafka is not None:
         looks.append(("kafka", _kafka))
     if known.repeats.url is not None:
@@ -102,6 +106,23 @@ def _sources(known: settings.Settings) -> str:
     for name, address in sources.addresses(known):
         connect(address, name)
     return "fine, " + ", ".join(source.name for source in opened)
+
+
+def _tracks(known: settings.Settings) -> str:
+    names = [track.name for track in known.track]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Misuse(f"two are named {', '.join(twice)}: give each a name of its own")
+    deaf = [t.name for t in known.track if not (t.terms or t.handles or t.hashtags)]
+    if deaf:
+        raise Misuse(f"nothing matches {', '.join(deaf)}: give terms, handles or hashtags")
+    return "fine, " + ", ".join(names)
+
+
+def _models(known: settings.Settings) -> str:
+    folder = known.models.dir
+    if folder is None or not folder.is_dir():
+        raise Misuse(f"there is no directory {folder}: mend [models] dir")
+    return f"{folder} is there"
 
 
 def _kafka(known: settings.Settings) -> str:
@@ -134,6 +155,8 @@ def _warehouse(known: settings.Settings) -> str:
     if running is not None:
         return f"in use by the running process {running.pid} at {running.url}"
     if not path.exists():
+        if not path.absolute().parent.is_dir():
+            raise Misuse(f"there is no directory {path.parent}: make it, or mend [warehouse] path")
         return f"{path} will be made"
     from sinks.duckdb_warehouse import DuckDBWarehouse
 

@@ -90,3 +90,60 @@ def test_a_password_in_the_settings_file_is_refused(tmp_path: Path) -> None:
     done = run("check", cwd=tmp_path, code=2)
     assert "GROUNDSWELL_KAFKA__SASL_PASSWORD" in done.stderr.decode()
     assert b"tulip" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[track]]\nname = "acme"\nterm = ["acme"]\n', "track.0.term"),
+        ('[[track]]\nname = "acme"\n[[track.component]]\nname = "Shop"\nalias = []\n', "alias"),
+        ("[web]\nprt = 8420\n", "web.prt"),
+    ],
+)
+def test_a_typing_error_in_the_settings_is_named(text: str, told: str, tmp_path: Path) -> None:
+    """A key that nobody knows is not silence, in a track neither."""
+    (tmp_path / "groundswell.toml").write_text(text, encoding="utf-8")
+    done = run("check", cwd=tmp_path, code=2).stderr.decode()
+    assert told in done
+    assert "there is no such key" in done
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[[track]]\nname = "acme"\n', "tracks: nothing matches acme"),
+        (2 * '[[track]]\nname = "acme"\nterms = ["acme"]\n', "tracks: two are named acme"),
+        ('[models]\ndir = "nowhere"\n', "models: there is no directory nowhere"),
+        ('[warehouse]\npath = "nowhere/a.duckdb"\n', "warehouse: there is no directory nowhere"),
+    ],
+)
+def test_check_says_what_could_not_work(text: str, told: str, tmp_path: Path) -> None:
+    """Settings that can be read and would hear nothing, or fail at the start."""
+    (tmp_path / "groundswell.toml").write_text(text + "[web]\nport = 0\n", encoding="utf-8")
+    assert told in run("check", cwd=tmp_path, code=1).stderr.decode()
+
+
+@pytest.mark.parametrize("flag", ["--mention", "--author"])
+def test_only_a_whole_id_is_forgotten(flag: str, tmp_path: Path) -> None:
+    """An id without its source would erase nothing and look as if it had."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    done = run("forget", flag, "1", cwd=tmp_path, code=2)
+    assert done.stdout == b""
+    assert "SOURCE:ID" in done.stderr.decode()
+
+
+def test_a_replay_says_why_nothing_was_linked(tmp_path: Path) -> None:
+    """Without tracks no post is about an incident, and what could not be read has its list."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    with (tmp_path / "posts.jsonl").open("a", encoding="utf-8") as file:
+        file.write("nonsense\n")
+    (tmp_path / "incidents.jsonl").write_text(
+        '{"id": "status:7", "title": "Down", "status": "investigating", '
+        '"started_at": "2026-03-02T08:55:00Z"}\n',
+        encoding="utf-8",
+    )
+    done = run("replay", "posts.jsonl", "--incidents", "incidents.jsonl", cwd=tmp_path)
+    said = done.stderr.decode()
+    assert "no [[track]] in the settings" in said
+    assert "groundswell deadletter list" in said
