@@ -31,7 +31,7 @@ class Weights:
     (``python -m bench.links --fit``), rounded and moved so that automatic links are right in 95 of
     100 cases there. The others are estimates by hand, chosen so that the cases in
     tests/pipeline/steps/test_links.py come out as a responder would want them.
-    config/models/MODEL_CARD.md is their card.
+    docs/links.md is their card.
     """
 
     bias: float = -6.2
