@@ -73,6 +73,9 @@ Text = Annotated[str, AfterValidator(_text)]
 Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=600)]
 # Versions and counts: every store has 64 bits for them.
 Whole = Annotated[int, Field(ge=0, le=MAX_WHOLE)]
+# Versions that ``Book.stamp`` adds up to such a number; ample for microseconds since 1970.
+Summand = Annotated[int, Field(ge=0, le=2**53 - 1)]
+Stamp = Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE)]
 Words = tuple[str, ...]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -257,7 +260,7 @@ class Incident(Word):
     url: str | None = None
     tracks: Words = ()
     history: tuple[StatusAt, ...] = ()
-    version: Whole = 0
+    version: Summand = 0
     at: Instant = UNKNOWN
     official_id: str | None = None
     topic: str | None = None
@@ -378,7 +381,7 @@ class Link(Word):
     state: LinkState
     by: LinkBy = "auto"
     evidence: tuple[Evidence, ...] = ()
-    incident_version: Whole = 0
+    incident_version: Stamp = 0
 
 
 class Feedback(Word):
@@ -472,7 +475,7 @@ class Profile(Word):
     """
 
     incident: Name
-    version: Whole = 0
+    version: Summand = 0
     columns: tuple[int, ...] = ()
     weights: tuple[float, ...] = ()
 

@@ -109,6 +109,9 @@ def test_what_no_store_can_hold_is_set_aside(odd: dict[str, Any]) -> None:
     late = {"mention": "x:1", "model": "1", "link": {"incident": "a", "p": 0.5, "state": "linked"}}
     with pytest.raises(SetAside, match="mention_version"):
         read(LateLink, json.dumps(late | {"mention_version": 2**63}))
+    named = {"id": "s:1", "title": "t", "status": "investigating", "at": POST["said_at"]}
+    with pytest.raises(SetAside, match="version"):
+        read(Incident, json.dumps(named | {"version": 2**53}))  # a thousand of them are added up
 
 
 def test_a_text_over_a_mebibyte_is_set_aside() -> None:
