@@ -176,3 +176,45 @@ def test_repetition_does_not_matter(reports: list[Said]) -> None:
     """Every report delivered twice, in one go or again after it was judged, counts once."""
     reports = sorted(reports)
     assert run([*reports, *reports], 7000) == run(reports, 7000)
+
+
+def test_a_part_bursts_where_the_whole_does_not() -> None:
+    """A topic in a region that is usually silent stands out on a busy track."""
+    rng = random.Random(9)
+    usual = [
+        said(rng.uniform(0, 1800), f"u{i}", ("topic", "network"), ("region", "South"))
+        for i in range(5400)
+    ]
+    lost = [said(1700 + i, f"l{i}", ("topic", "login"), ("region", "North")) for i in range(12)]
+    found = run(sorted(usual + lost), 1715)
+    # The topic, the region and both at once: all three were silent.
+    assert {burst.key[1:] for burst in found} == {("login", ""), ("", "North"), ("login", "North")}
+    assert all(abs(burst.onset_ms - (T0 + 1700) * MINUTE) < 1 for burst in found)
+
+
+def test_restless_counts_have_to_surprise_more() -> None:
+    """Where people always come in clumps of four, ten at once are less of a surprise."""
+
+    def witnesses(clump: int, count: int) -> list[Said]:
+        return [said(1 + i * 3000 / count, f"w{i}-{k}") for i in range(count) for k in range(clump)]
+
+    clumpy, even = Bursts(), Bursts()
+    for bursts, posts in ((clumpy, witnesses(4, 150)), (even, witnesses(1, 600))):
+        bursts.hear("net", T0 * MINUTE)
+        for one in posts:
+            bursts.add("net", one)
+        bursts.tick((T0 + 3000) * MINUTE)
+    restless, calm = (bursts._series[Key("net")].spread for bursts in (clumpy, even))
+    assert restless > 2
+    assert calm < 1.2
+
+
+def test_more_series_share_the_budget() -> None:
+    """Every part that had enough witnesses in the last day is one more that may raise an alarm."""
+    bursts = Bursts()
+    bursts.hear("net", T0 * MINUTE)
+    for i in range(250):
+        names = ("topic", f"t{i % 6}"), ("region", f"r{i % 5}")
+        bursts.add("net", said(i * 12, f"w{i}", *names))
+    bursts.tick((T0 + 3010) * MINUTE)
+    assert bursts.watched == 1 + 6 + 5  # of the 30 pairs each has less than five a day
