@@ -134,6 +134,7 @@ class Cluster:
                 self._add(f"store-{number}", "store", settings=shared)
             self._add("watch", "watch", settings=shared)
             self._add("web", "web", "--port", str(port), settings=shared)
+            self._for_operators(shared)
             self._servers = made.pop_all()
 
     def __enter__(self) -> Self:
@@ -198,6 +199,13 @@ class Cluster:
             arguments = (*arguments, "--health-port", "0")
         command = ["--config", str(file), *arguments]
         self.processes[name] = Process(name, command, self.folder, ours)
+
+    def _for_operators(self, shared: str) -> None:
+        """groundswell.toml beside the logs: what ``status``, ``query`` and the rest read there."""
+        own = f'[warehouse]\nurl = "{self.postgres.url}"\nkey_file = "groundswell.key"\n'
+        repeats = f'[repeats]\nurl = "{self.redis.url}"\n'
+        text = f"{shared}\n{own}{repeats}"
+        (self.folder / "groundswell.toml").write_text(text, encoding="utf-8")
 
     def _wait(self) -> None:
         """Until the page answers."""
@@ -272,6 +280,7 @@ def main() -> None:
                     f"logs: {scratch}; Kafka: {cluster.kafka.address}; PostgreSQL: "
                     f"127.0.0.1:{cluster.postgres.port}; Ctrl-C or kill {os.getpid()} ends all\n"
                 )
+                sys.stderr.write(f"how it runs: cd {scratch} && groundswell status\n")
                 for name, url in cluster.addresses().items():
                     sys.stderr.write(f"{name}: {url}/metrics, {url}/readyz\n")
                 signal.pause()
