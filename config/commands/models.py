@@ -45,7 +45,7 @@ def register(commands: Commands) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="precision, recall, F1 and calibration of one head",
-        description="Labels the texts with the model in use and compares, with 95 %% intervals, "
+        description="Labels the texts with the model in use and compares, with 95 % intervals, "
         "per label and per language.",
     )
     evaluate.add_argument("files", nargs="+", type=Path, metavar="FILE")
