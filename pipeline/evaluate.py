@@ -41,8 +41,8 @@ class Interval(NamedTuple):
 class LabelScore:
     """One label's figures. ``support`` is how many texts truly have it."""
 
-    precision: float
-    recall: float
+    precision: Interval
+    recall: Interval
     f1: Interval
     support: int
 
@@ -61,7 +61,7 @@ class Scores:
     n: int
     macro_f1: Interval
     accuracy: Interval
-    calibration_error: float
+    calibration_error: Interval
     sure: float
     sure_precision: float | None
     labels: dict[str, LabelScore]
@@ -121,21 +121,21 @@ def score(head: str, examples: Sequence[Example], answers: Answers, *, seed: int
     k = len(names)
     table = _confusion(truth, guess, k)
     drawn = _resampled(truth, guess, k, seed)
-    f1 = _f1(table)
-    f1_drawn = _f1(drawn)
+    f1, precision, recall = _f1(table), _precision(table), _recall(table)
+    f1_drawn, precision_drawn, recall_drawn = _f1(drawn), _precision(drawn), _recall(drawn)
     sure = np.asarray(answers.sure, dtype=bool)
     return Scores(
         head=head,
         n=len(examples),
         macro_f1=_interval(_macro(table), _macro(drawn)),
         accuracy=_interval(right.mean(), np.trace(drawn, axis1=1, axis2=2) / len(examples)),
-        calibration_error=_calibration_error(right, np.asarray(answers.p)),
+        calibration_error=_calibration(right, np.asarray(answers.p), seed),
         sure=float(sure.mean()),
         sure_precision=float(right[sure].mean()) if sure.any() else None,
         labels={
             name: LabelScore(
-                precision=_share(table[i, i], table[:, i].sum()),
-                recall=_share(table[i, i], table[i].sum()),
+                precision=_interval(precision[i], precision_drawn[:, i]),
+                recall=_interval(recall[i], recall_drawn[:, i]),
                 f1=_interval(f1[i], f1_drawn[:, i]),
                 support=int(table[i].sum()),
             )
@@ -177,6 +177,20 @@ def _f1(table: Ints) -> NDArray[np.float64]:
     return f1
 
 
+def _precision(table: Ints) -> NDArray[np.float64]:
+    """Precision by label; 0 where the label was never given."""
+    hits = np.diagonal(table, axis1=-2, axis2=-1)
+    precision: NDArray[np.float64] = hits / np.maximum(table.sum(axis=-2), 1)
+    return precision
+
+
+def _recall(table: Ints) -> NDArray[np.float64]:
+    """Recall by label; 0 where the label does not occur."""
+    hits = np.diagonal(table, axis1=-2, axis2=-1)
+    recall: NDArray[np.float64] = hits / np.maximum(table.sum(axis=-1), 1)
+    return recall
+
+
 def _macro(table: Ints) -> Any:
     occurs = table.sum(axis=-1) > 0
     return (_f1(table) * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
@@ -187,15 +201,21 @@ def _interval(value: Any, drawn: Any) -> Interval:
     return Interval(float(value), float(low), float(high))
 
 
-def _share(part: Any, whole: Any) -> float:
-    return float(part / whole) if whole else 0.0
+def _calibration(right: NDArray[np.bool_], p: NDArray[np.float64], seed: int) -> Interval:
+    """How far the stated probabilities lie from the share of right answers, over ten bins.
 
-
-def _calibration_error(right: NDArray[np.bool_], p: NDArray[np.float64]) -> float:
+    A sample is never calibrated to the last digit: the interval of a perfect model lies above 0.
+    """
     bins = np.minimum((p * _BINS).astype(int), _BINS - 1)
-    n = np.bincount(bins, minlength=_BINS)
-    gap = np.bincount(bins, weights=p - right, minlength=_BINS)
-    return float(np.abs(gap).sum() / n.sum())
+    gap = p - right
+    rng = np.random.default_rng(seed)
+    samples = (rng.integers(0, len(p), size=len(p)) for _ in range(RESAMPLES))
+    errors = [_off(bins[sample], gap[sample]) for sample in samples]
+    return _interval(_off(bins, gap), errors)
+
+
+def _off(bins: Ints, gap: NDArray[np.float64]) -> float:
+    return float(np.abs(np.bincount(bins, weights=gap, minlength=_BINS)).sum() / len(bins))
 
 
 def _by_language(
@@ -229,21 +249,22 @@ def _table(scores: Scores) -> str:
     console = Console(file=out, width=100, highlight=False, color_system=None)
     table = Table(title=f"{scores.head}: {scores.n:,} texts", title_justify="left")
     table.add_column("label")
-    for name in ("precision", "recall", "F1", "95 %", "texts"):
+    for name in ("precision", "95 %", "recall", "95 %", "F1", "95 %", "texts"):
         table.add_column(name, justify="right")
     for name, label in scores.labels.items():
-        figures = [f"{label.precision:.3f}", f"{label.recall:.3f}"]
-        table.add_row(name, *figures, *_cells(label.f1), f"{label.support:,}")
+        figures = (*_cells(label.precision), *_cells(label.recall), *_cells(label.f1))
+        table.add_row(name, *figures, f"{label.support:,}")
     table.add_section()
-    table.add_row("macro-F1", "", "", *_cells(scores.macro_f1), f"{scores.n:,}")
-    table.add_row("accuracy", "", "", *_cells(scores.accuracy), "")
+    table.add_row("macro-F1", *[""] * 4, *_cells(scores.macro_f1), f"{scores.n:,}")
+    table.add_row("accuracy", *[""] * 4, *_cells(scores.accuracy), "")
     for lang, figures_of in scores.languages.items():
         macro = f"{figures_of['macro_f1']:.3f}"
-        table.add_row(f"macro-F1, {lang}", "", "", macro, "", f"{int(figures_of['n']):,}")
+        table.add_row(f"macro-F1, {lang}", *[""] * 4, macro, "", f"{int(figures_of['n']):,}")
     console.print(table)
     right = "" if scores.sure_precision is None else f", {scores.sure_precision:.1%} of these right"
     console.print(
-        f"calibration error {scores.calibration_error:.3f}; sure {scores.sure:.1%}{right}"
+        f"calibration error {' (95 % '.join(_cells(scores.calibration_error))}); "
+        f"sure {scores.sure:.1%}{right}"
     )
     return out.getvalue()
 

@@ -27,11 +27,13 @@ def test_figures_of_a_small_case() -> None:
         ["yes", "yes", "no", "yes", "no"], [0.9] * 5, [True, True, False, True, False]
     )
     scores = score("noise", truth, answers)
-    assert scores.labels["yes"].precision == pytest.approx(2 / 3)
-    assert scores.labels["yes"].recall == pytest.approx(2 / 3)
+    assert scores.labels["yes"].precision.value == pytest.approx(2 / 3)
+    assert scores.labels["yes"].recall.value == pytest.approx(2 / 3)
     assert scores.labels["no"].support == 2
     assert scores.accuracy.value == pytest.approx(0.6)
-    assert scores.calibration_error == pytest.approx(0.3)
+    assert scores.calibration_error.value == pytest.approx(0.3)
+    for figure in (scores.calibration_error, scores.labels["yes"].precision):
+        assert figure.low <= figure.value <= figure.high
     assert scores.sure == pytest.approx(0.6)
     assert scores.sure_precision == pytest.approx(2 / 3)
     assert scores.macro_f1.low <= scores.macro_f1.value <= scores.macro_f1.high
