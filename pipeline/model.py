@@ -19,6 +19,8 @@ from pydantic import (
 
 # A platform's post has some thousand characters; a record must still fit a Kafka message.
 MAX_TEXT_BYTES = 1_048_576
+#: Bytes of an id; a mention's has its source, a colon and its own.
+MAX_NAME = 600
 MAX_WHOLE = 2**63 - 1
 # Clocks of platforms run ahead of ours, but a post from the far future is a wrong clock.
 EVENT_AHEAD = timedelta(minutes=5)
@@ -66,11 +68,19 @@ def _text(text: str) -> str:
     return text
 
 
+def _name(name: str) -> str:
+    # Characters have up to four bytes: only a longer one must be looked at.
+    if len(name) * 4 > MAX_NAME and len(name.encode()) > MAX_NAME:
+        raise ValueError(f"longer than {MAX_NAME} bytes")
+    return name
+
+
 Instant = Annotated[datetime, AfterValidator(in_utc)]
 Text = Annotated[str, AfterValidator(_text)]
 # Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``decoding`` before.
-# An id is a key in every store, and PostgreSQL's keys end at 2.7 kB.
-Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=600)]
+# An id is a key in every store, two together are one of a link's, and PostgreSQL's keys end at
+# 2.7 kB.
+Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=MAX_NAME), AfterValidator(_name)]
 # Versions and counts: every store has 64 bits for them.
 Whole = Annotated[int, Field(ge=0, le=MAX_WHOLE)]
 # Versions that ``Book.stamp`` adds up to such a number; ample for microseconds since 1970.
@@ -159,7 +169,8 @@ class Mention(Word):
 
     @model_validator(mode="after")
     def _default_times(self) -> Self:
-        """``event_at`` defaults to ``said_at``, ``seen_at`` to ``event_at``."""
+        """``event_at`` defaults to ``said_at``, ``seen_at`` to ``event_at``; the id must fit."""
+        _name(self.id)
         if self.event_at == UNKNOWN:
             object.__setattr__(self, "event_at", self.said_at)
         if self.seen_at == UNKNOWN:
@@ -248,7 +259,11 @@ class Incident(Word):
     the one that most of its reports name, ``witnesses`` how many people had reported it by then.
     """
 
-    id: Annotated[Name, Field(pattern=r"^[^:\s]+:.+$")]
+    id: Annotated[
+        str,
+        Field(pattern=r"^[^:\s\x00]+:[^\x00]+$", max_length=MAX_NAME),
+        AfterValidator(_name),
+    ]
     title: str
     status: Status
     impact: str = "none"
@@ -495,7 +510,7 @@ class Coverage(Word):
     """From when to when a source was read for a track (None: for all), or a gap with its cause."""
 
     source: Name
-    track: str | None = None
+    track: Annotated[str, AfterValidator(_name)] | None = None
     from_at: Instant
     to_at: Instant
     is_gap: bool = False

@@ -14,12 +14,12 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 from pydantic.fields import FieldInfo
 
-from pipeline.model import MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN, Author, Mention
+from pipeline.model import MAX_NAME, MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN, Author, Mention
 
 #: Digits of a second that Python has no room for: the model cuts them off, msgspec rounds.
 _TOO_FINE: Final = re.compile(rb":\d\d\.\d{7}")
 _TIMES: Final = ("said_at", "event_at", "seen_at")
-_NAME: Final = Annotated[str, Meta(min_length=1, max_length=600)]
+_NAME: Final = Annotated[str, Meta(min_length=1)]
 
 
 class _Author(Struct, gc=False, forbid_unknown_fields=True):
@@ -71,6 +71,8 @@ def read_mention(data: bytes) -> Mention | None:
         told: Any = _decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
+    if len(told.source) + len(told.external_id) >= MAX_NAME // 4:
+        return None  # only the model counts bytes
     fields = asdict(told)
     given = _FIELDS
     before = None

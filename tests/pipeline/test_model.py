@@ -114,6 +114,27 @@ def test_what_no_store_can_hold_is_set_aside(odd: dict[str, Any]) -> None:
         read(Incident, json.dumps(named | {"version": 2**53}))  # a thousand of them are added up
 
 
+@pytest.mark.parametrize(
+    ("source", "external_id", "fits"),
+    [
+        ("x", "i" * 598, True),
+        ("x", "i" * 599, False),
+        ("s" * 300, "i" * 300, False),
+        ("x", "\U0001f525" * 149, True),
+        ("x", "\U0001f525" * 150, False),
+        ("s" * 700, "1", False),
+    ],
+)
+def test_ids_fit_into_the_keys_of_every_store(source: str, external_id: str, fits: bool) -> None:
+    """600 bytes for a mention's id with its source: a key of PostgreSQL holds two of them."""
+    given = json.dumps(POST | {"source": source, "external_id": external_id})
+    if fits:
+        assert read(Mention, given.encode()).id == f"{source}:{external_id}"
+    else:
+        with pytest.raises(SetAside, match="600"):
+            read(Mention, given.encode())
+
+
 def test_a_text_over_a_mebibyte_is_set_aside() -> None:
     """1 MiB is kept whole, one byte more is refused with the limit named."""
     assert len(check(Mention, POST | {"text": "a" * 1_048_576}).text) == 1_048_576
