@@ -5,6 +5,7 @@ local server that speaks the platform's protocol, and how posts get there. ``kin
 is the source's type in the catalogue: a test looks that every type has such a class.
 """
 
+import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,16 @@ from tests.servers.platform import Fault, Platform
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 #: A bound on turns, so that a source that never stops asking fails instead of hanging.
 MANY = 200_000
+
+
+#: What a disconnect looks like from here.
+DISCONNECTS = (
+    Fault(kind="abort"),
+    Fault(200, b"{", kind="cut"),
+    Fault(502, b"<html>"),
+    Fault(429),
+    Fault(200, b""),
+)
 
 
 @dataclass
@@ -103,6 +114,12 @@ class Listener:
     def read(self) -> list[Coverage]:
         """The spans that were told as read."""
         return [v for v in self.came if isinstance(v, Coverage) and not v.is_gap]
+
+    def again(self, source: Collector) -> "Listener":
+        """After a crash: another one that goes on at the cursor, with all that came before."""
+        other = Listener(source, self.cursor)
+        other.came, other.numbers = self.came, self.numbers
+        return other
 
     def kill(self) -> None:
         """As a crash: nothing is told to the source."""
@@ -313,6 +330,31 @@ class PlatformContract(CollectorContract):
             assert not listener.gaps
         whole = max(listener.read, key=lambda word: word.to_at)
         assert whole.to_at >= said[number]
+
+    def test_a_hundred_random_disconnects_leave_no_gap_unrecorded(self, stage: Stage) -> None:
+        """Whatever breaks, whenever, with restarts in between: a post came, or a gap says so."""
+        chance = random.Random(11)
+        listener = self.heard(stage, 1)
+        said = {1: START}
+        for _ in range(100):
+            stage.platform.faults = chance.choices(DISCONNECTS, k=chance.randint(1, 4))
+            if chance.random() < 0.3:
+                listener = listener.again(stage.open())
+            (posts,) = chance.choices((0, 1, 3, stage.page + 1), (9, 9, 9, 1))
+            for _ in range(posts):
+                number = len(said) + 1
+                stage.say(number)
+                said[number] = stage.clock.now()
+            listener.for_(timedelta(minutes=chance.choice((0, 1, 6))), stage.clock)
+        stage.platform.faults = []
+        listener.for_(timedelta(minutes=15), stage.clock)
+        came = set(listener.numbers)
+        missed = [at for number, at in said.items() if number not in came]
+        for at in missed:
+            assert any(gap.from_at <= at <= gap.to_at for gap in listener.gaps)
+        if stage.reach is None:
+            assert not missed
+            assert not listener.gaps
 
     def test_removals_are_told(self, stage: Stage) -> None:
         """What the platform takes away is told as taken away."""

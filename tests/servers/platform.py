@@ -23,7 +23,8 @@ class Asked(NamedTuple):
 class Fault(NamedTuple):
     """An answer, good or bad.
 
-    ``kind`` "abort" resets the connection, "hang" never ends, "stream" is what ``stream`` writes.
+    ``kind`` "abort" resets the connection, "hang" never ends, "cut" ends in the middle, "stream" is
+    what ``stream`` writes.
     """
 
     status: int = 200
@@ -103,13 +104,13 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             self.send_response(fault.status)
             for name, value in fault.headers:
                 self.send_header(name, value)
-            more = 1 if fault.kind == "hang" else 0
+            more = int(fault.kind in {"hang", "cut"})
             self.send_header("Content-Length", str(len(fault.body) + more))
             self.end_headers()
             self.wfile.write(fault.body)
-            if fault.kind == "hang":
+            if more:
                 self.wfile.flush()
-                platform.released.wait(30)
+                platform.released.wait(30 if fault.kind == "hang" else 0)
                 self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:
