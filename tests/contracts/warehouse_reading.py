@@ -167,7 +167,7 @@ class ReadingContract:
         ]
 
     def test_mentions_for_incidents(self, warehouse: Warehouse) -> None:
-        """Late linking gets what is in the window or linked by an older record, in pages."""
+        """Late linking gets what is in the window or linked knowing less, with all links, paged."""
         other = "statuspage:2"
         words = [feedback(n, at=n) for n in range(1, 5)]
         words[2] = feedback(
@@ -183,7 +183,7 @@ class ReadingContract:
             "from_at": minutes(2),
             "to_at": minutes(3),
         }
-        names = ("incidents", "states", "ps", "versions")
+        names = ("incidents", "states", "ps")
 
         def links(row: Row) -> set[tuple[object, ...]]:
             columns = (row[f"link_{name}"] or () for name in names)
@@ -193,15 +193,24 @@ class ReadingContract:
         assert [row["id"] for row in first] == ["x:2", "x:3"]
         assert links(first[0]) == set()
         assert links(first[1]) == {
-            (OFFICIAL, "linked", 0.9, 2),
-            (other, "suggested", 0.4, 1),
+            (OFFICIAL, "linked", 0.9),
+            (other, "suggested", 0.4),
         }
         last = {"after_at": first[-1]["event_at"], "after": first[-1]["id"]}
         rest = warehouse.rows("mentions_for_incidents", **asked, **last, limit=2)
         assert [row["id"] for row in rest] == ["x:6"]
-        assert links(rest[0]) == {(OFFICIAL, "linked", 0.9, 1)}
+        assert links(rest[0]) == {(OFFICIAL, "linked", 0.9), (PROPOSAL, "linked", 0.9)}
         everywhere = asked | {"tracks": [], "versions": [0, 0]}
         assert len(warehouse.rows("mentions_for_incidents", **everywhere)) == 2
+
+    def test_texts_of(self, warehouse: Warehouse) -> None:
+        """What people's links teach is read from texts, and what is removed teaches nothing."""
+        gone = Removal(removal="x:2", kind="erased", at=minutes(9), scope="mention")
+        posts = [feedback(n, at=n) for n in range(1, 4)]
+        warehouse.write(Rows(feedback=posts, removals=[gone]), START)
+        found = warehouse.rows("texts_of", ids=["x:1", "x:2", "x:9"])
+        assert found == [{"id": "x:1", "text": posts[0].mention.text}]
+        assert warehouse.rows("texts_of", ids=[]) == []
 
     def test_how_it_stands(self, warehouse: Warehouse) -> None:
         """An operator asks how much there is, how old it was, and what is open."""
