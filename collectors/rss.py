@@ -163,7 +163,7 @@ class Rss:
 
     def _external_id(self, told: str, key: str) -> str:
         """Ids of feeds are unique in the feed; those that are addresses, everywhere."""
-        if not 0 < len(told) <= LONGEST_ID:
+        if not 0 < len(told.encode(errors="replace")) <= LONGEST_ID:
             return f"{self._host}/{key}"
         return told if ":" in told else f"{self._host}/{told}"
 

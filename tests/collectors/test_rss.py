@@ -97,6 +97,13 @@ def test_a_changed_entry_is_a_new_version_after_a_restart_too(feed: rss.Rss) -> 
     assert changed.text == "Acme is down"
 
 
+def test_a_long_id_is_hashed_by_its_bytes(feed: rss.Rss) -> None:
+    """An id in a script of four bytes a letter fits into a key as any other does."""
+    feed.add("urn:" + "\U0001f525" * 390, START, "Acme is slow")
+    [found] = look(feed, ManualClock(START))
+    assert len(found.id) < 100
+
+
 def test_an_unchanged_feed_is_not_sent_again(feed: rss.Rss) -> None:
     """Conditional requests; that nothing changed counts as read."""
     clock = ManualClock(START)
