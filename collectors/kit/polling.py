@@ -218,6 +218,8 @@ class Poller:
     def _step(self, query: Query, walk: _Walk, stop: threading.Event) -> None:
         """One page further back."""
         floor = walk.place.at - (self._overlap or 0)
+        if not walk.pages:  # it may have been tried for an hour: read is up to when it succeeds
+            walk.asked = self._clock.now()
         page = self._feed.page(query, from_us(floor), walk.before, stop)
         self._failures = 0
         if self._purse is not None:
