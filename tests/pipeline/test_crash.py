@@ -102,7 +102,7 @@ def live(path: Path, warehouse: object, fuse: Fuse, turns: Sequence[int]) -> Non
         clock = ManualClock(NOON)
         kept: Any = Fused(warehouse, fuse, "write")
         intake = Intake(Recorded(), broker, None, clock, batch=4)
-        worker = Worker(broker, enrich, Book(), clock, batch=3)
+        worker = Worker(broker, enrich, Book(), clock, batch=5, at_once=2)
         store = Store(broker, kept, clock, batch=5)
         roles = (intake, worker, store)
         for turn in turns:

@@ -205,6 +205,32 @@ def test_what_is_away_for_now_is_tried_again(broker: LocalBroker, clock: ManualC
     assert len(texts(broker)) == 1
 
 
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_what_is_away_in_the_middle_of_a_batch_loses_no_part(
+    broker: LocalBroker, clock: ManualClock, part: int
+) -> None:
+    """Parts that flew before TryLater are not committed either: all come again, in their order."""
+    said = [f"post {n}" for n in range(8)]
+    send(broker, topics.MENTIONS, *[mention(n, text) for n, text in enumerate(said)])
+    calls: list[int] = []
+
+    def steps(mentions: Sequence[Mention]) -> list[Feedback]:
+        calls.append(len(mentions))
+        if len(calls) == part:
+            raise TryLater("the index is away")
+        return enrich(mentions)
+
+    role = Worker(broker, steps, Book(), clock, batch=8, at_once=3)
+    with pytest.raises(TryLater):
+        role.turn(0)
+    assert broker.lag("worker") == {topics.MENTIONS: 8}
+
+    assert role.turn(0) == 8
+    assert texts(broker)[-8:] == said
+    assert broker.lag("worker") == {topics.MENTIONS: 0}
+    assert role.totals["mentions"] == 8
+
+
 def test_what_cannot_be_mended_stops_the_worker(broker: LocalBroker, clock: ManualClock) -> None:
     """GiveUp is nobody's post's fault: no dead letters."""
 
