@@ -5,7 +5,6 @@ finds inside of words is dropped (60–70 % of raw hits). Measured: see bench/li
 """
 
 import re
-import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from pipeline.model import Evidence, Label, Mention
 from pipeline.steps import places
+from pipeline.steps.spellings import spellings
 from pipeline.steps.text import Texts
 from pipeline.tracks import Track
 
@@ -184,7 +184,7 @@ class Aliases:
             mine = frozenset([track.name])
             for component in track.component:
                 names = [form.strip() for form in (component.name, *component.aliases)]
-                for form in dict.fromkeys(way for name in names for way in _spellings(name)):
+                for form in dict.fromkeys(way for name in names for way in spellings(name)):
                     yield form, _Target("component", mine, component.name)
         yield from self._place_targets()
         for form in _SYSTEMS:
@@ -209,26 +209,6 @@ class Aliases:
                     target = _Target("postcode", frozenset(names), place.name, place)
                     yield f"{area.lower()}{digit}", target
 
-
-def _spellings(name: str) -> Iterator[str]:
-    """The ways in which people write a name: in one word or several, with or without accents."""
-    plain = name.lower()
-    for spelt in dict.fromkeys((plain, _unaccented(plain), plain.translate(_SPELT_OUT))):
-        words = re.split(r"[\s-]+", spelt)
-        for glue in (" ", "-", "") if len(words) > 1 and len(spelt) >= _JOINED_FROM else ():
-            yield glue.join(words)
-        if spelt:
-            yield spelt
-
-
-def _unaccented(text: str) -> str:
-    parts = unicodedata.normalize("NFD", text)
-    return "".join(char for char in parts if not unicodedata.combining(char))
-
-
-#: How German is written without its letters, and from what length on words are joined.
-_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
-_JOINED_FROM = 6
 
 #: Stands for the tracks of a mention that has none.
 _ANYWHERE = "\0anywhere"
