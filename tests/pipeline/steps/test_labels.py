@@ -233,6 +233,10 @@ def test_invisible_characters_hide_nothing(shipped: Labeller) -> None:
 @pytest.mark.parametrize(
     ("words", "head", "name"),
     [
+        ("acme is down", "intent", "report"),
+        ("Nordwind ist down", "intent", "report"),
+        ("nordwind está caído", "intent", "report"),
+        ("internet is out", "intent", "report"),
         ("is acme down?", "intent", "question"),
         ("is it down for anyone else?", "informative", "yes"),
         ("not down for me, works fine in Bath", "intent", "other"),
