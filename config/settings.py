@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         """The local broker's file."""
         return self.broker_for(self.warehouse.path)
 
+    @property
+    def on_servers(self) -> bool:
+        """Whether the warehouse that commands mean is PostgreSQL."""
+        return self.warehouse.url is not None
+
     def broker_for(self, warehouse: Path) -> Path:
         """The local broker's file for a warehouse; the configured one for the configured one."""
         if self.broker.path is not None and warehouse == self.warehouse.path:

@@ -57,6 +57,12 @@ def run_query(options: argparse.Namespace) -> int:
     from sinks.duckdb_warehouse import open_for_reading
 
     known = settings.load(options.config)
+    if options.warehouse is None and known.on_servers:
+        from config import scale
+
+        with closing(scale.warehouse(known)) as server:
+            show(server.sql(options.sql), options.format)
+        return 0
     path = options.warehouse or known.warehouse.path
     if not path.exists():
         raise Misuse(f"there is no warehouse at {path}: name another with --warehouse")

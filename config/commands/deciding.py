@@ -4,10 +4,10 @@ import argparse
 import getpass
 import json
 import uuid
-from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from pydantic import ValidationError
 
@@ -15,6 +15,9 @@ from config import note, settings
 from pipeline.decoding import explain
 from pipeline.errors import Misuse
 from pipeline.model import Decision, Removal, Verb
+
+if TYPE_CHECKING:
+    from config.scale import Desk
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -53,7 +56,6 @@ def run_decide(options: argparse.Namespace) -> int:
     from pipeline.clock import SystemClock
 
     known = settings.load(options.config)
-    path = _warehouse(options, known)
     try:
         decision = Decision(
             id=str(uuid.uuid4()),
@@ -66,11 +68,11 @@ def run_decide(options: argparse.Namespace) -> int:
     except ValidationError as error:
         raise Misuse(explain(error)) from error
     _makes_sense(decision)
-    running = note.read(note.beside(path))
-    if running is not None:
-        note.call(running, "/api/decisions", json.loads(decision.to_json()))
+    if options.warehouse is None and known.on_servers:
+        with _desk(known) as desk:
+            desk.decide(decision)
     else:
-        _decide_here(path, known.broker_for(path), decision)
+        _decide_on_files(_warehouse(options, known), known, decision)
     print(decision.to_json().decode())
     return 0
 
@@ -87,6 +89,14 @@ def _makes_sense(decision: Decision) -> None:
         names = label_names().get(head)
         if names is not None and name not in names:
             raise Misuse(f"{head} has no {name!r}; there are: {', '.join(names)}")
+
+
+def _decide_on_files(path: Path, known: settings.Settings, decision: Decision) -> None:
+    running = note.read(note.beside(path))
+    if running is not None:
+        note.call(running, "/api/decisions", json.loads(decision.to_json()))
+    else:
+        _decide_here(path, known.broker_for(path), decision)
 
 
 def _decide_here(path: Path, broker_path: Path, decision: Decision) -> None:
@@ -115,7 +125,6 @@ def run_forget(options: argparse.Namespace) -> int:
     if short := [n for n in (*options.mention, *options.author) if not all(n.partition(":"))]:
         raise Misuse(f"{', '.join(short)}: wanted is SOURCE:ID, as in the views")
     known = settings.load(options.config)
-    path = _warehouse(options, known)
     now = SystemClock().now()
     try:
         removals = [
@@ -125,14 +134,26 @@ def run_forget(options: argparse.Namespace) -> int:
         ]
     except ValidationError as error:
         raise Misuse(explain(error)) from error
+    if options.warehouse is None and known.on_servers:
+        with _desk(known) as desk:
+            receipt = desk.forget(removals)
+    else:
+        receipt = _forget_on_files(_warehouse(options, known), known, options, removals)
+    print(json.dumps(receipt, indent=2, default=str))
+    return 0
+
+
+def _forget_on_files(
+    path: Path,
+    known: settings.Settings,
+    options: argparse.Namespace,
+    removals: Sequence[Removal],
+) -> dict[str, Any]:
     running = note.read(note.beside(path))
     if running is not None:
         asked = {"mentions": options.mention, "authors": options.author}
-        receipt = note.call(running, "/api/forget", asked)
-    else:
-        receipt = _forget_here(path, known.broker_for(path), removals)
-    print(json.dumps(receipt, indent=2, default=str))
-    return 0
+        return note.call(running, "/api/forget", asked)
+    return _forget_here(path, known.broker_for(path), removals)
 
 
 def _forget_here(path: Path, broker_path: Path, removals: Sequence[Removal]) -> dict[str, object]:
@@ -147,6 +168,17 @@ def _forget_here(path: Path, broker_path: Path, removals: Sequence[Removal]) -> 
         if broker_path.exists():
             broker = opened.enter_context(closing(LocalBroker(broker_path)))
         return erase(warehouse, broker, removals, SystemClock())
+
+
+@contextmanager
+def _desk(known: settings.Settings) -> "Iterator[Desk]":
+    """What the page uses on Kafka and PostgreSQL, for one command."""
+    from config import scale
+    from pipeline.clock import SystemClock
+
+    desk = scale.Desk(known, SystemClock())
+    with closing(desk.broker), closing(desk.warehouse):
+        yield desk
 
 
 def _warehouse(options: argparse.Namespace, known: settings.Settings) -> Path:

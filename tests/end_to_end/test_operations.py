@@ -213,6 +213,25 @@ def test_every_role_of_a_cluster_is_seen(tmp_path: Path) -> None:
         assert any("1 record could not be read" in what for what in found), found
         (letter,) = json.loads(asked_of(cluster, "deadletter", "list", "--format", "json"))
         assert letter["stage"] == "intake"
+        a_person_is_served(cluster)
+
+
+def a_person_is_served(cluster: Cluster) -> None:
+    """`query`, `decide` and `forget` go to the servers that the settings name."""
+    sql = "SELECT intent, text FROM feedback WHERE id = 'x:7'"
+
+    def row() -> dict[str, str | None]:
+        found: list[dict[str, str | None]] = json.loads(
+            asked_of(cluster, "query", sql, "--format", "json")
+        )
+        return found[0]
+
+    assert row()["text"] == "acme message number 7 does not arrive"
+    asked_of(cluster, "decide", "relabel", "x:7", "intent=praise")
+    until(lambda: row()["intent"] == "praise", "the decision is not kept")
+    receipt = json.loads(asked_of(cluster, "forget", "--mention", "x:7"))
+    assert receipt["mentions"] == 1
+    assert row()["text"] is None
 
 
 def seen(cluster: Cluster) -> tuple[int, list[str]]:
