@@ -223,8 +223,13 @@ def _counted(outcomes: Sequence[Outcome]) -> Counter[str]:
 
 
 def _erases(outcome: Outcome) -> bool:
-    """Whether the text must go from the topic."""
-    return isinstance(outcome, Removal) and outcome.kind == "erased"
+    """Whether a text under the same key must go from the topic.
+
+    Not where an author is meant, or may be: nothing but removals stands under that key, and a
+    tombstone would take away a later one that nobody has read yet. The posts of an author are
+    known to the store, which sends their tombstones.
+    """
+    return isinstance(outcome, Removal) and outcome.kind == "erased" and outcome.scope == "mention"
 
 
 def enriched(enrich: Enrich, mentions: Sequence[Mention]) -> list[Feedback | SetAside]:

@@ -270,6 +270,21 @@ def test_incidents_and_decisions_are_known_before_the_batch(
     assert deadletters.listing(broker) == []  # the store sets the unreadable one aside
 
 
+def test_an_author_who_leaves_twice_is_removed_twice(
+    broker: LocalBroker, clock: ManualClock
+) -> None:
+    """The first removal leaves nothing behind that hides the second, which waits unread."""
+    author = "x:nadine"
+    first = Removal(removal=author, kind="erased", at=NOON, scope="author")
+    second = Removal(removal=author, kind="erased", at=NOON + timedelta(hours=1), scope="author")
+    send(broker, topics.MENTIONS, mention(1), first, mention(2), second)
+    role = Worker(broker, enrich, Book(), clock, batch=2)
+    while role.turn(0):
+        pass
+    told = [value for key, value in sent(broker, topics.FEEDBACK) if key == author]
+    assert [read(Removal, value).at for value in told if value] == [first.at, second.at]
+
+
 def test_what_is_erased_is_forgotten(broker: LocalBroker, clock: ManualClock) -> None:
     """Erased by a removal, or gone with a tombstone as when its author was erased."""
     send(broker, topics.MENTIONS, mention(1), mention(2), erased(mention(1)))
