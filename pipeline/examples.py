@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pipeline.errors import Misuse
 from pipeline.model import sound
@@ -60,8 +60,9 @@ def _example(line: bytes, origin: str) -> Example:
     if not _is_told(text):
         raise Misuse(f'{origin}: "text" must be a string that is not empty')
     given = data.get("label")
-    labels = given if isinstance(given, list) else [given]
-    if not labels or not all(map(_is_told, labels)):
+    told = given if isinstance(given, list) else [given]
+    labels = [label for label in told if _is_told(label)]
+    if not labels or len(labels) < len(told):
         raise Misuse(f'{origin}: "label" must be a string that is not empty, or a list of them')
     for name in ("group", "lang"):
         if not isinstance(data.get(name), str | None):
@@ -74,5 +75,5 @@ def _example(line: bytes, origin: str) -> Example:
     return Example(sound(text), first, group, lang, float(weight), tuple(others))
 
 
-def _is_told(value: object) -> bool:
+def _is_told(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())

@@ -27,7 +27,7 @@ ALIKE: Final = 0.6
 
 _ADDRESSING = re.compile(r"^(?:RT\s+@\w+:?\s*|[.]?@[\w.]+[,:]?\s+)+|(?:\s+@[\w.]+)+\s*[.!?]*$")
 _LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_INSIDE = re.compile(r"[@\[<>{}\\]|\d[\d\s./-]{4,}\d|\w+\.(?:com|net|org|io|co|de|uk)\b")
+_INSIDE = re.compile(r"[@\[\]<>{}\\]|\d[\d\s./-]{4,}\d|\w+\.(?:com|net|org|io|co|de|uk)\b")
 _UNSEEN = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\ufe0f\u200d\ufffd]+")
 
 
