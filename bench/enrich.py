@@ -54,18 +54,6 @@ TENTHS = 10
 #: What a core must do in 15,000 posts a second.
 GOAL_US = 1e6 / 15_000
 #: What people talk about when nothing is broken.
-SMALLTALK = """
-    morning coffee train office garden weekend dinner football holiday birthday sister brother
-    teacher weather rain sunshine bicycle bakery market library concert guitar piano museum river
-    mountain forest beach island kitchen recipe pasta soup bread cheese apple cherry lemon ginger
-    sweater jacket boots umbrella suitcase ticket airport platform bridge castle village festival
-    film novel poem painting camera letter postcard neighbour grandmother cousin puppy kitten horse
-    sparrow candle blanket pillow mirror carpet curtain wardrobe staircase balcony chimney cellar
-    lovely quiet early late warm yellow tiny clever gentle brave curious hungry sleepy proud
-    finally almost never always maybe together yesterday tomorrow tonight again already somewhere
-    bought found forgot painted baked carried borrowed visited remembered planned watched heard
-    the a our my your this that and but with for about after before without under over behind
-"""
 
 
 # ---- what is known ----------------------------------------------------------------------------
@@ -141,11 +129,7 @@ def storm() -> Iterator[bytes]:
 
 def daily() -> Iterator[bytes]:
     """The same people and tracks; eleven of twelve say something else."""
-    chance, words = random.Random(5), SMALLTALK.split()
-    for number, line in enumerate(synthetic.mentions(sys.maxsize, seed=4)):
-        if number % 12:
-            said = " ".join(chance.choices(words, k=chance.randrange(8, 20)))
-            line |= {"text": f"{line['tracks'][0]}: {said}", "kind": "post"}
+    for line in synthetic.working_day(sys.maxsize):
         yield read(Mention, orjson.dumps(line)).to_json()
 
 

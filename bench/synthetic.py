@@ -2,7 +2,7 @@
 
     python -m bench.synthetic COUNT OUT [--incidents 200 --incidents-out FILE] [--per-minute 600]
 
-Sentences of about 140 characters put together from our own words; 10 % repeats (reposts, copies,
+Sentences of about 180 characters put together from our own words; 10 % repeats (reposts, copies,
 small changes), 1 % edits, several tracks, a fixed seed. Times follow each other evenly, so that a
 larger file is a longer stream and not a denser one.
 """
@@ -42,9 +42,24 @@ ENDINGS = (
     "though the status page is all green", "and it is raining too", "as if it were a Sunday",
 )  # fmt: skip
 TAILS = ("", "", "", " Anyone else?", " 😡", " #{track}down", " https://x.example/{number}", "!!")
+#: Words at random keep posts apart that are put together from the same few parts.
 FILLERS = (
-    "kettle", "ladder", "harbour", "violin", "meadow", "parcel", "button", "winter", "carpet",
-    "orchard", "pencil", "tunnel", "saddle", "lantern", "pepper", "window", "gravel", "thimble",
+    "morning", "coffee", "train", "office", "garden", "weekend", "dinner", "football",
+    "holiday", "birthday", "sister", "brother", "teacher", "weather", "rain", "sunshine",
+    "bicycle", "bakery", "market", "library", "concert", "guitar", "piano", "museum", "river",
+    "mountain", "forest", "beach", "island", "kitchen", "recipe", "pasta", "soup", "bread",
+    "cheese", "apple", "cherry", "lemon", "ginger", "sweater", "jacket", "boots", "umbrella",
+    "suitcase", "ticket", "airport", "platform", "bridge", "castle", "village", "festival",
+    "film", "novel", "poem", "painting", "camera", "letter", "postcard", "neighbour",
+    "grandmother", "cousin", "puppy", "kitten", "horse", "sparrow", "candle", "blanket",
+    "pillow", "mirror", "carpet", "curtain", "wardrobe", "staircase", "balcony", "chimney",
+    "cellar", "lovely", "quiet", "early", "late", "warm", "yellow", "tiny", "clever", "gentle",
+    "brave", "curious", "hungry", "sleepy", "proud", "finally", "almost", "never", "always",
+    "maybe", "together", "yesterday", "tomorrow", "tonight", "again", "already", "somewhere",
+    "bought", "found", "forgot", "painted", "baked", "carried", "borrowed", "visited",
+    "remembered", "planned", "watched", "heard", "the", "a", "our", "my", "your", "this",
+    "that", "and", "but", "with", "for", "about", "after", "before", "without", "under", "over",
+    "behind",
 )  # fmt: skip
 
 
@@ -69,12 +84,22 @@ def mentions(count: int, *, seed: int = 1, per_minute: float = 600) -> Iterator[
         yield line
 
 
+def working_day(count: int, *, seed: int = 4, per_minute: float = 600) -> Iterator[dict[str, Any]]:
+    """The same people and tracks when little is wrong: eleven of twelve tell of other things."""
+    chance = random.Random(seed)
+    for number, line in enumerate(mentions(count, seed=seed, per_minute=per_minute)):
+        if number % 12:
+            said = " ".join(chance.choices(FILLERS, k=chance.randrange(8, 20)))
+            yield line | {"text": f"{line['tracks'][0]}: {said}", "kind": "post"}
+        else:
+            yield line
+
+
 def _post(number: int, chance: random.Random) -> dict[str, Any]:
     track = chance.choice(TRACKS)
     parts = (OPENINGS, SUBJECTS, VERBS, ENDINGS, TAILS)
     opening, subject, verb, ending, tail = (chance.choice(part) for part in parts)
-    # Words at random keep sentences apart that are put together from the same few parts.
-    aside = " ".join(chance.sample(FILLERS, 5))
+    aside = " ".join(chance.sample(FILLERS, 12))
     text = f"{opening} {subject} {verb} {ending}, {aside}{tail}".format(
         track=track,
         component=chance.choice(COMPONENTS),

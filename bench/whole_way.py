@@ -1,6 +1,6 @@
 """The whole way to PostgreSQL, with all servers on this machine: posts a second, and how old.
 
-    python -m bench.whole_way [--posts 60000] [--rate 500] [--seconds 60]
+    python -m bench.whole_way [--posts 60000] [--rate 500] [--seconds 60] [--mix storm]
 
 Kafka, PostgreSQL (its commits wait for the disk) and Redis run here, with the watch, the page and
 one worker and one store, then two of each. First all posts stand on their topic, and the rows in
@@ -35,6 +35,8 @@ from tests.servers.cluster import Cluster
 
 TRACKS = "".join(f'[[track]]\nname = "{n}"\nterms = ["{n}"]\n' for n in synthetic.TRACKS)
 OPEN_INCIDENTS = 5
+#: Posts of which one in twelve tells of a failure, and posts that all do.
+MIXES = {"working-day": synthetic.working_day, "storm": synthetic.mentions}
 #: Seconds without a new row after which something is wrong.
 STALLED = 120.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -51,7 +53,7 @@ class Steady:
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``."""
         began = time.monotonic()
-        for number, line in enumerate(synthetic.mentions(self._count, seed=3)):
+        for number, line in enumerate(synthetic.working_day(self._count, seed=3)):
             while (left := began + number / self._rate - time.monotonic()) > 0:
                 yield Item(None, cursor or "0")
                 if stop.wait(left):
@@ -61,7 +63,7 @@ class Steady:
             yield Item(Mention.model_validate(told), str(number))
 
 
-def fill(broker: KafkaBroker, posts: int) -> int:
+def fill(broker: KafkaBroker, posts: int, mix: str) -> int:
     """Puts incidents that are open, and posts of an hour, on their topics; how many posts."""
     producer = broker.producer()
     for line in synthetic.incidents(OPEN_INCIDENTS, minutes=60):
@@ -69,7 +71,7 @@ def fill(broker: KafkaBroker, posts: int) -> int:
             incident = Incident.model_validate(line)
             producer.send(INCIDENTS, incident.key, incident.to_json())
     ids = set()
-    for line in synthetic.mentions(posts, per_minute=posts / 60):
+    for line in MIXES[mix](posts, per_minute=posts / 60):
         mention = Mention.model_validate(line)
         producer.send(MENTIONS, mention.key, mention.to_json())
         ids.add(mention.id)
@@ -173,7 +175,7 @@ def measure(folder: Path, number: int, options: argparse.Namespace) -> None:
         link = PostgresLink(cluster.postgres.url, "groundswell", "the bench")
         with closing(broker), closing(link.open()) as asking:
             broker.ensure(TOPICS)
-            posts = fill(broker, options.posts)
+            posts = fill(broker, options.posts, options.mix)
             cluster.processes |= roles
             for process in roles.values():
                 process.start()
@@ -196,6 +198,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rate", type=float, default=500)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2], metavar="N")
+    parser.add_argument("--mix", choices=MIXES, default="working-day")
     options = parser.parse_args(arguments)
     for number in options.processes:
         with tempfile.TemporaryDirectory(prefix="groundswell-bench-") as scratch:
