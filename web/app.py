@@ -194,6 +194,10 @@ class Api:
         given = await _body(request)
         filled = {"id": str(uuid.uuid4()), "by": "page", "at": self._clock.now()}
         decision = check(Decision, filled | {k: v for k, v in given.items() if v is not None})
+        # Links follow a merge at once: one into nowhere would take them from their incident.
+        target = Part("incident", id=decision.value)
+        if decision.verb == "merge" and await self._feed.read(target) is None:
+            raise HTTPException(404, "merge wants an incident that is there: none has this id")
         await run_in_threadpool(self._decide, decision)
         return Response(decision.to_json(), 202, media_type="application/json")
 

@@ -18,6 +18,7 @@ from pipeline.model import Decision, Removal, Verb
 
 if TYPE_CHECKING:
     from config.scale import Desk
+    from pipeline.ports import Warehouse
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -70,6 +71,7 @@ def run_decide(options: argparse.Namespace) -> int:
     _makes_sense(decision)
     if options.warehouse is None and known.on_servers:
         with _desk(known) as desk:
+            _has_target(decision, desk.warehouse)
             desk.decide(decision)
     else:
         _decide_on_files(_warehouse(options, known), known, decision)
@@ -91,6 +93,12 @@ def _makes_sense(decision: Decision) -> None:
             raise Misuse(f"{head} has no {name!r}; there are: {', '.join(names)}")
 
 
+def _has_target(decision: Decision, warehouse: "Warehouse") -> None:
+    """Raises Misuse for a merge into an incident that nobody knows: its links would go astray."""
+    if decision.verb == "merge" and not warehouse.rows("incident", id=decision.value):
+        raise Misuse(f"merge wants an incident that is there: none has the id {decision.value!r}")
+
+
 def _decide_on_files(path: Path, known: settings.Settings, decision: Decision) -> None:
     running = note.read(note.beside(path))
     if running is not None:
@@ -107,6 +115,7 @@ def _decide_here(path: Path, broker_path: Path, decision: Decision) -> None:
     from pipeline.topics import DECISIONS
 
     with closing(wiring.warehouse(path)) as warehouse:
+        _has_target(decision, warehouse)
         if broker_path.exists():
             with closing(LocalBroker(broker_path)) as broker:
                 producer = broker.producer()

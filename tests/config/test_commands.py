@@ -55,12 +55,17 @@ def test_the_broker_is_the_configured_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("relabel", "x:1", "intent=nonsense"), ("accept", "x:1"), ("dismiss", "status:1")],
+    [
+        ("relabel", "x:1", "intent=nonsense"),
+        ("accept", "x:1"),
+        ("dismiss", "status:1"),
+        ("merge", "groundswell:acme-1", "status:nosuch"),
+    ],
 )
 def test_a_decision_that_makes_no_sense_is_refused(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """A name that the head does not have, or a subject that is no proposal."""
+    """A name that the head does not have, no proposal, or an incident that nobody knows."""
     lines(tmp_path / "posts.jsonl", [post(1, "hello")])
     run("replay", "posts.jsonl", cwd=tmp_path)
     done = run("decide", *arguments, cwd=tmp_path, code=2)

@@ -366,6 +366,7 @@ def test_a_foreign_page_cannot_decide(
         (b"[]", 400),
         (b'{"subject": "x:1", "verb": "explode"}', 400),
         (b'{"subject": "x:1", "verb": "link"}', 400),
+        (b'{"subject": "groundswell:1", "verb": "merge", "value": "status:nosuch"}', 404),
         (b'{"subject": "x:1", "verb": "relabel", "value": "nohead=x"}', 400),
         (b'{"subject": "' + b"x" * 300_000 + b'"}', 413),
     ],
