@@ -40,6 +40,8 @@ GROUPS = ("worker", "store", "watch")
 SERVERS = ("kafka", "postgres", "redis")
 #: So long nothing may be on its way, in seconds: then also what is compared once more is over.
 STEADY = SETTLE_SECONDS + 10
+#: Examples of what differs.
+SHOWN = 5
 #: What is asked of both warehouses. Proposals are left out: they are made by the clock's time.
 MENTIONS = "SELECT id, version, is_removed, repeat_group FROM feedback"
 LINKS = (
@@ -316,13 +318,13 @@ def disturbed(running: Cluster) -> Found:
     return _found(_ask(running, MENTIONS), _ask(running, LINKS))
 
 
-def differences(truth: Truth, calm: Found, found: Found) -> dict[str, int]:
-    """How many things differ, by what; empty when all is as it must be.
+def differences(truth: Truth, calm: Found, found: Found) -> dict[str, list[Any]]:
+    """The things that differ, by what they are; empty when all is as it must be.
 
     Groups and links are held against the undisturbed run: which posts are near is an estimate,
     and how good it is, ``bench.repeats`` measures.
     """
-    compared = {
+    compared: dict[str, Iterable[Any]] = {
         "mentions missing": truth.ids - set(found.versions),
         "mentions too many": set(found.versions) - truth.ids,
         "versions": set(calm.versions.items()) ^ set(found.versions.items()),
@@ -330,7 +332,7 @@ def differences(truth: Truth, calm: Found, found: Found) -> dict[str, int]:
         "groups": calm.groups ^ found.groups,
         "links": calm.links ^ found.links,
     }
-    return {what: len(different) for what, different in compared.items() if different}
+    return {what: sorted(different, key=str) for what, different in compared.items() if different}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -360,7 +362,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             took = time.monotonic() - began
             apart = differences(truth, calm, disturbed(running))
     print(f"killed: {', '.join(f'{victim} at {at} s' for at, victim in moments)}")
-    print(f"at rest after {took:.0f} s: {apart or 'the same mentions, groups, removals and links'}")
+    print(f"at rest after {took:.0f} s")
+    for what, different in apart.items():
+        print(f"{len(different)} {what} differ, among them {different[:SHOWN]}")
+    if not apart:
+        print("the same mentions, groups, removals and links")
     return 1 if apart else 0
 
 

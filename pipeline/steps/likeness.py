@@ -245,12 +245,13 @@ class Likeness:
         shared = posts @ self._shared
         enough = np.flatnonzero(shared.data >= SHARED_FROM)
         row = np.searchsorted(shared.indptr, enough, side="right") - 1
+        # First of all: what does not take the post must not count as what it shares most with.
+        fit = fits(row, shared.indices[enough].astype(np.int64))
+        enough, row = enough[fit], row[fit]
         most = np.zeros(len(canonicals))
         np.maximum.at(most, row, shared.data[enough])
         close = shared.data[enough] >= SHARED_SHARE * most[row]
-        enough, row = enough[close], row[close]
-        column = shared.indices[enough].astype(np.int64)
-        pairs = np.sort((row * self._count + column)[fits(row, column)])
+        pairs = np.sort(row[close] * self._count + shared.indices[enough[close]])
         row, column = np.divmod(pairs, self._count)
         # All stems of the post of each pair, looked up among those of its incident.
         size = np.diff(posts.indptr)[row]

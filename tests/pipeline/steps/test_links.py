@@ -134,6 +134,23 @@ def test_an_incident_of_another_track_is_no_candidate() -> None:
     assert state(post, intent="report", component="Checkout") == "none"
 
 
+def test_an_incident_of_another_track_is_no_rival() -> None:
+    """A link is the same with and without it, for its own changes are not told to this track."""
+    ours = incident(
+        title="Checkout refuses cards", components=[], regions=["Porto"], opened_at=START
+    )
+    title = "Lockers in Porto refuse cards: turquoise marmalade, walrus and harpoon on screens"
+    theirs = incident(id="nordwind:1", title=title, components=[], tracks=["nordwind"])
+    said = "refuse cards in Porto, lockers show turquoise marmalade, walrus and harpoon on screens"
+    post = mention(said, minute=600)
+    alone = linked([ours], post, intent="report", place="Porto")
+    assert alone
+    beside = linked([ours, theirs], post, intent="report", place="Porto")
+    assert [(link.incident, link.p) for link in beside] == [
+        (link.incident, link.p) for link in alone
+    ]
+
+
 def test_an_incident_without_tracks_is_found_by_its_words() -> None:
     """Then the track says nothing, and only likeness can link."""
     record = incident(tracks=[], title="Flooding in Lower Brackwater", components=[])
