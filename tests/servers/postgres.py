@@ -77,9 +77,14 @@ class PostgresServer:
     def kill(self) -> None:
         """Kill -9: no farewell, the data stay."""
         if self._process is not None:
+            children = _children(self._process.pid)
             self._process.kill()
             self._process.wait()
             self._process = None
+            # They notice by themselves; until then no other server may open the data.
+            deadline = time.monotonic() + STOP_SECONDS
+            while any(map(Path.exists, children)) and time.monotonic() < deadline:
+                time.sleep(0.02)
 
     def stop(self) -> None:
         """Ends the server by its own process id and removes the data."""
@@ -125,6 +130,12 @@ class PostgresServer:
                 self.stop()
                 raise RuntimeError(f"PostgreSQL did not start:\n{told}")
             time.sleep(0.05)
+
+
+def _children(pid: int) -> list[Path]:
+    """Where the system tells of the processes that this one started, while they live."""
+    told = Path(f"/proc/{pid}/task/{pid}/children")
+    return [Path("/proc") / child for child in told.read_text().split()] if told.exists() else []
 
 
 def _programs() -> Path:
