@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.kafka import CannotStartError, KafkaServer
+from tests.servers.fixtures import served
+from tests.servers.kafka import KafkaServer
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -22,15 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[KafkaServer]:
     """A broker of our own that a test may also kill, with SASL and TLS; made once a session."""
-    try:
-        server = KafkaServer()
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"Kafka is not tested: {reason}")
-    server.start()
-    yield server
-    server.stop()
+    with served(KafkaServer, "Kafka is") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

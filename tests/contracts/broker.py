@@ -135,9 +135,14 @@ class BrokerContract:
 
         assert set(values(take(broker.consumer("g", [topic]), 2))) == {"a", "c"}
 
-    def test_a_flush_without_records_is_nothing(self, broker: Broker) -> None:
-        """An idle turn may flush."""
-        broker.producer().flush()
+    def test_a_flush_without_records_is_nothing(self, broker: Broker, topic: str) -> None:
+        """An idle turn may flush, and sends as ever afterwards."""
+        producer = broker.producer()
+        producer.flush()
+        producer.send(topic, "a", b"1")
+        producer.flush()
+
+        assert values(take(broker.consumer("g", [topic]), 1)) == {"a": [b"1"]}
 
     # ---- groups -------------------------------------------------------------------------------
 
@@ -208,8 +213,12 @@ class BrokerContract:
         assert time.monotonic() - began < SOON
 
     def test_a_commit_without_records_is_nothing(self, broker: Broker, topic: str) -> None:
-        """An idle turn may commit."""
-        broker.consumer("g", [topic]).commit()
+        """An idle turn may commit: what comes later is still to be read."""
+        consumer = broker.consumer("g", [topic])
+        consumer.commit()
+        produce(broker, topic, ("a", b"1"))
+
+        assert len(take(consumer, 1)) == 1
 
     def test_each_record_has_one_holder(self, make_broker: MakeBroker, topic: str) -> None:
         """Two members of a group share the work: after commits, nothing comes to both."""

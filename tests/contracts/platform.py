@@ -208,6 +208,7 @@ class PlatformContract(CollectorContract):
         stage.say(1, 2)
         listener = Listener(stage.open(), cursor)
         listener.until(lambda one: {1, 2} <= set(one.numbers), stage.clock)
+        assert listener.cursor != cursor
 
     # ---- a platform that refuses ---------------------------------------------------------------
 
@@ -304,6 +305,7 @@ class PlatformContract(CollectorContract):
         stage.spoil(3)
         listener.until(lambda one: {2, 4} <= set(one.numbers), stage.clock)
         listener.until(lambda one: any(isinstance(v, Unreadable) for v in one.came), stage.clock)
+        assert 3 not in listener.numbers
 
     # ---- the ledger ----------------------------------------------------------------------------
 

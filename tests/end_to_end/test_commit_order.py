@@ -16,8 +16,9 @@ from pipeline.ports import Broker
 from sinks.postgres_link import Connection, PostgresLink
 from tests.pipeline.flow import NOON
 from tests.servers.cluster import Process
+from tests.servers.fixtures import served
 from tests.servers.holding import HoldingDoor
-from tests.servers.kafka import CannotStartError, KafkaServer
+from tests.servers.kafka import KafkaServer
 from tests.servers.postgres import PostgresServer
 
 COUNT = 300
@@ -36,16 +37,9 @@ def door() -> Iterator[HoldingDoor]:
 
 @pytest.fixture
 def kafka(door: HoldingDoor) -> Iterator[KafkaServer]:
-    try:
-        server = KafkaServer(door.port)
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"commits are not tested: {reason}")
-    door.target = server.behind
-    server.start()
-    yield server
-    server.stop()
+    with served(lambda: KafkaServer(door.port), "commits are") as server:
+        door.target = server.behind
+        yield server
 
 
 @pytest.fixture
@@ -57,15 +51,8 @@ def broker(kafka: KafkaServer) -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def postgres() -> Iterator[PostgresServer]:
-    try:
-        server = PostgresServer()
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"commits are not tested: {reason}")
-    server.start()
-    yield server
-    server.stop()
+    with served(PostgresServer, "commits are") as server:
+        yield server
 
 
 def role(name: str, folder: Path, port: int, postgres: str) -> Process:

@@ -1,6 +1,5 @@
 """Processes on Kafka, PostgreSQL and Redis are killed, and nothing is lost or doubled."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import pytest
 
 from bench import survival
 from tests.servers.cluster import Cluster
-from tests.servers.kafka import CannotStartError
+from tests.servers.fixtures import made
 
 POSTS, KILLS, SEED = 3_000, 4, 1
 #: Seconds in which the posts are played, so that workers are at work when they are killed, and
@@ -25,14 +24,9 @@ def truth(tmp_path: Path) -> survival.Truth:
 
 @pytest.fixture
 def cluster(tmp_path: Path, truth: survival.Truth) -> Iterator[Cluster]:
-    try:
-        made = survival.cluster(tmp_path, PLAYED, SESSION)
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"the cluster is not tested: {reason}")
-    yield made
-    made.stop()
+    cluster = made(lambda: survival.cluster(tmp_path, PLAYED, SESSION), "the cluster is")
+    yield cluster
+    cluster.stop()
 
 
 @pytest.mark.slow

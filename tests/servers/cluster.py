@@ -23,10 +23,11 @@ import orjson
 
 from config.demo import generator
 from config.demo.texts import scenario
-from tests.servers.kafka import CannotStartError, KafkaServer
+from tests.servers.kafka import KafkaServer
 from tests.servers.postgres import PostgresServer
 from tests.servers.processes import dies_with_us, free_port
 from tests.servers.redis import RedisServer
+from tests.servers.server import CannotStartError
 
 #: Seconds the page may take to answer on a busy machine, and a process to end after SIGTERM.
 START_SECONDS, STOP_SECONDS = 60.0, 20.0

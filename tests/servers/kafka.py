@@ -4,23 +4,21 @@
 Wants a Java runtime, and once, to fetch the jars, Maven: ``apt-get install default-jre maven``.
 """
 
-import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from tempfile import mkdtemp
+
+from tests.servers.processes import dies_with_us
+from tests.servers.server import CannotStartError, Server, run_until_told
 
 ROOT = Path(__file__).parents[2]
 POM = Path(__file__).with_name("kafka-pom.xml")
 CACHE = ROOT / ".cache" / "kafka"
-#: Seconds a JVM on a busy machine may take to serve, or to end after SIGTERM.
-START_SECONDS, STOP_SECONDS = 120.0, 20.0
 #: Whom the listener with SASL lets in, and the password of the server's key.
 USER, PASSWORD = "groundswell", "tide-4711"
 
@@ -55,11 +53,7 @@ auto.create.topics.enable=false
 """
 
 
-class CannotStartError(Exception):
-    """This machine lacks what the broker needs; the message says what to install."""
-
-
-class KafkaServer:
+class KafkaServer(Server):
     """One broker and controller in one JVM, with its data in a temporary folder.
 
     ``address`` takes anybody, ``sasl_address`` wants ``USER`` and ``PASSWORD``, ``tls_address``
@@ -68,23 +62,25 @@ class KafkaServer:
     ``door``, where a test may have put something in between.
     """
 
+    name = "Kafka"
+    start_seconds = 120.0  # a JVM on a busy machine
+
     def __init__(self, door: int | None = None) -> None:
         for program in ("java", "keytool"):
             if shutil.which(program) is None:
                 raise CannotStartError(f"Kafka needs {program}: apt-get install default-jre")
         self._jars = jars()
-        self._folder = Path(mkdtemp(prefix="groundswell-kafka-"))
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__()
         plain, sasl, tls, controller, self.behind = _free_ports(5)
         self.address = f"127.0.0.1:{plain}"
         self.sasl_address = f"127.0.0.1:{sasl}"
         self.tls_address = f"127.0.0.1:{tls}"
-        self.certificate = self._folder / "server.pem"
-        self._properties = self._folder / "server.properties"
+        self.certificate = self.folder / "server.pem"
+        self._properties = self.folder / "server.properties"
         values = {"plain": plain, "sasl": sasl, "tls": tls, "controller": controller}
         values |= {"behind": self.behind, "door": self.behind if door is None else door}
         self._properties.write_text(
-            PROPERTIES.format(folder=self._folder, user=USER, password=PASSWORD, **values)
+            PROPERTIES.format(folder=self.folder, user=USER, password=PASSWORD, **values)
         )
         try:
             self._make_key()
@@ -94,36 +90,23 @@ class KafkaServer:
             self.stop()
             raise
 
-    def start(self) -> None:
-        """Starts the JVM and returns once it serves."""
-        log = self._folder / "log.txt"
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                [*_with_us(), *self._java("-Xmx512m"), "kafka.Kafka", self._config],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to handle
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not _serves(self.address):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                told = log.read_text(errors="replace")[-3_000:]
-                self.stop()
-                raise RuntimeError(f"Kafka did not start:\n{told}")
-            time.sleep(0.1)
-
     @property
-    def pid(self) -> int | None:
-        """The process's id while it was started and not ended."""
-        return None if self._process is None else self._process.pid
+    def told(self) -> str:
+        """Where it takes anybody."""
+        return self.address
 
-    def kill(self) -> None:
-        """Kill -9: no farewell, the data stay."""
-        self._signal(signal.SIGKILL)
-        if self._process is not None:
-            self._process.wait()
-        self._process = None
+    def command(self) -> list[str]:
+        """The JVM."""
+        return [*dies_with_us(), *self._java("-Xmx512m"), "kafka.Kafka", self._config]
+
+    def serves(self) -> bool:
+        """Whether the port answers: the broker opens it when it is ready to serve."""
+        host, _, port = self.address.rpartition(":")
+        try:
+            socket.create_connection((host, int(port)), 1).close()
+        except OSError:
+            return False
+        return True
 
     def pause(self) -> None:
         """Lets it hang: connections stay open and nothing answers, once this returns."""
@@ -137,14 +120,9 @@ class KafkaServer:
         self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
-        """Ends the JVM by its own process id and removes the data."""
-        if self._process is not None:
-            self.resume()
-            self._process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-            self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Ends the JVM, which may hang, by its own process id and removes the data."""
+        self.resume()
+        super().stop()
 
     @property
     def _config(self) -> str:
@@ -159,7 +137,7 @@ class KafkaServer:
 
     def _make_key(self) -> None:
         """A key of its own for TLS, valid for 127.0.0.1 only."""
-        key = ["-keystore", str(self._folder / "key.p12"), "-storepass", PASSWORD, "-alias", "k"]
+        key = ["-keystore", str(self.folder / "key.p12"), "-storepass", PASSWORD, "-alias", "k"]
         kind = ["-keyalg", "EC", "-validity", "30", "-storetype", "PKCS12"]
         who = ["-dname", "CN=groundswell tests", "-ext", "SAN=ip:127.0.0.1"]
         _run(["keytool", "-genkeypair", *key, *kind, *who])
@@ -206,41 +184,5 @@ def _free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def _serves(address: str) -> bool:
-    """Whether the port answers: the broker opens it when it is ready to serve."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), 1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _with_us() -> list[str]:
-    """What lets Linux end a process when we are gone, however we went."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-
-
-def main() -> None:
-    """Runs a broker until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server = KafkaServer()
-    except CannotStartError as reason:
-        sys.exit(str(reason))
-    try:
-        server.start()
-        sys.stdout.write(f"{server.address}\n")
-        sys.stdout.flush()
-        sys.stderr.write(
-            f"Kafka serves at {server.address}; Ctrl-C or kill {os.getpid()} ends it\n"
-        )
-        signal.pause()
-    except KeyboardInterrupt:
-        sys.stderr.write("stopping\n")
-    finally:
-        server.stop()
-
-
 if __name__ == "__main__":
-    main()
+    run_until_told(KafkaServer)

@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +34,7 @@ class Fault(NamedTuple):
     kind: str = "answer"
 
 
-class Platform:
+class Platform(ABC):
     """Base of the platforms: ``reply`` answers; ``faults`` come first, one for each request.
 
     ``always`` is given to every request instead, while it is set.
@@ -46,12 +47,13 @@ class Platform:
         self.url = ""
         self.released = threading.Event()
 
+    @abstractmethod
     def reply(self, asked: Asked) -> Fault:
         """The answer to one request."""
-        raise NotImplementedError
 
     def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
-        """Writes a stream until it is over, for an answer of that kind."""
+        """Writes a stream until it is over, where the platform has one."""
+        raise NotImplementedError(f"{type(self).__name__} has no stream")
 
     def answer(self, asked: Asked) -> Fault:
         """The answer, or the next fault."""

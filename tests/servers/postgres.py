@@ -10,36 +10,35 @@ import pwd
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from tempfile import mkdtemp
 
-from tests.servers.kafka import CannotStartError
 from tests.servers.processes import dies_with_us, free_port
+from tests.servers.server import CannotStartError, Server, run_until_told
 
-#: Seconds a server on a busy machine may take to serve or to end.
-START_SECONDS, STOP_SECONDS = 60.0, 20.0
 #: The database and the role that may make schemas in it and nothing else.
 DATABASE, USER, PASSWORD = "groundswell", "groundswell", "tide-4711"
 _ADMIN = "admin"
 
 
-class PostgresServer:
+class PostgresServer(Server):
     """One server. Ports and data outlive ``kill`` and ``start``; ``stop`` removes the data.
 
     ``url`` is for the role of the program, ``admin_url`` for the superuser. With ``durable`` a
     commit waits for the disk, as outside of tests.
     """
 
+    name = "PostgreSQL"
+    farewell = signal.SIGINT  # "fast": it does not wait for clients
+
     def __init__(self, *, durable: bool = False) -> None:
         self._programs = _programs()
         self._as_user = _as_somebody_else()
+        super().__init__()
         self._durable = durable
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(mkdtemp(prefix="groundswell-postgres-"))
-        self.data = self._folder / "data"
+        self.data = self.folder / "data"
         self.port = free_port()
         self.url = f"postgresql://{USER}:{PASSWORD}@127.0.0.1:{self.port}/{DATABASE}"
         self.admin_url = f"postgresql://{_ADMIN}:{PASSWORD}@127.0.0.1:{self.port}/{DATABASE}"
@@ -49,8 +48,13 @@ class PostgresServer:
             self.stop()
             raise
 
-    def start(self) -> None:
-        """Starts the server and returns once it serves."""
+    @property
+    def told(self) -> str:
+        """The address of the program's database."""
+        return self.url
+
+    def command(self) -> list[str]:
+        """The server on loopback only."""
         settings = {
             "listen_addresses": "127.0.0.1",
             "port": str(self.port),
@@ -59,48 +63,28 @@ class PostgresServer:
             "max_connections": "40",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with (self._folder / "log.txt").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._as_user, str(self._programs / "postgres"), "-D", str(self.data), *options],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to handle
-            )
-        self._wait()
+        return [*self._as_user, str(self._programs / "postgres"), "-D", str(self.data), *options]
 
-    @property
-    def pid(self) -> int | None:
-        """The process's id while it was started and not ended."""
-        return None if self._process is None else self._process.pid
+    def serves(self) -> bool:
+        """Whether it takes connections."""
+        ready = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
+        return subprocess.run(ready, check=False).returncode == 0
 
     def kill(self) -> None:
-        """Kill -9: no farewell, the data stay."""
-        if self._process is not None:
-            children = _children(self._process.pid)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-            # They notice by themselves; until then no other server may open the data.
-            deadline = time.monotonic() + STOP_SECONDS
-            while any(map(Path.exists, children)) and time.monotonic() < deadline:
-                time.sleep(0.02)
-
-    def stop(self) -> None:
-        """Ends the server by its own process id and removes the data."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # "fast": it does not wait for clients
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-            self.kill()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        """Kill -9: no farewell, the data stay. Returns when the last of its processes has left."""
+        children = [] if self.pid is None else _children(self.pid)
+        super().kill()
+        # They notice by themselves; until then no other server may open the data.
+        deadline = time.monotonic() + self.stop_seconds
+        while any(map(Path.exists, children)) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def _make(self) -> None:
-        password = self._folder / "password"
+        password = self.folder / "password"
         password.write_text(PASSWORD)
         if self._as_user:
             user = _somebody_else()
-            for path in (self._folder, password):
+            for path in (self.folder, password):
                 os.chown(path, user.pw_uid, user.pw_gid)
         kind = ["--username", _ADMIN, "--pwfile", str(password), "--auth", "scram-sha-256"]
         form = ["--encoding", "UTF8", "--locale", "C.UTF-8", "--no-sync"]
@@ -115,21 +99,10 @@ class PostgresServer:
     def _run(self, program: str, *arguments: str, told: str = "") -> None:
         command = [*self._as_user, str(self._programs / program), *arguments]
         done = subprocess.run(
-            command, input=told, capture_output=True, text=True, check=False, cwd=self._folder
+            command, input=told, capture_output=True, text=True, check=False, cwd=self.folder
         )
         if done.returncode:
             raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
-
-    def _wait(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
-        ready = [str(self._programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(self.port)]
-        while subprocess.run(ready, check=False).returncode:
-            ended = self._process is None or self._process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                told = (self._folder / "log.txt").read_text(errors="replace")[-3_000:]
-                self.stop()
-                raise RuntimeError(f"PostgreSQL did not start:\n{told}")
-            time.sleep(0.05)
 
 
 def _children(pid: int) -> list[Path]:
@@ -169,24 +142,5 @@ def _as_somebody_else() -> list[str]:
     return [*dies_with_us(), *ids]
 
 
-def main() -> None:
-    """Runs a server until Ctrl-C or SIGTERM."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        server = PostgresServer(durable=True)
-    except CannotStartError as reason:
-        sys.exit(str(reason))
-    try:
-        server.start()
-        sys.stdout.write(f"{server.url}\n")
-        sys.stdout.flush()
-        sys.stderr.write(f"PostgreSQL serves; Ctrl-C or kill {os.getpid()} ends it\n")
-        signal.pause()
-    except KeyboardInterrupt:
-        sys.stderr.write("stopping\n")
-    finally:
-        server.stop()
-
-
 if __name__ == "__main__":
-    main()
+    run_until_told(partial(PostgresServer, durable=True))

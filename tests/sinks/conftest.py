@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from sinks.postgres_warehouse import PostgresWarehouse
-from tests.servers.kafka import CannotStartError
+from tests.servers.fixtures import served
 from tests.servers.postgres import PostgresServer
 from tests.sinks.postgres_helpers import KEY, MakeOn, drop
 
@@ -15,15 +15,8 @@ from tests.sinks.postgres_helpers import KEY, MakeOn, drop
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A server of our own that a test may also kill; made once a session."""
-    try:
-        server = PostgresServer()
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"PostgreSQL is NOT tested: {reason}")
-    server.start()
-    yield server
-    server.stop()
+    with served(PostgresServer, "PostgreSQL is") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -125,8 +125,10 @@ def test_html_becomes_the_text_a_reader_sees() -> None:
 
 @given(st.text())
 def test_any_text_is_read_as_html(text: str) -> None:
-    """Nothing that a platform sends makes it fall over."""
-    plain(text)
+    """Nothing that a platform sends makes it fall over, and links lead to the web only."""
+    words, links = plain(text)
+    assert words == words.strip()
+    assert all(link.startswith(("http://", "https://")) for link in links)
 
 
 def test_policies_say_what_may_be_learned_from() -> None:

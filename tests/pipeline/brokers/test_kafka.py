@@ -120,7 +120,9 @@ def test_several_servers_are_told_apart() -> None:
 
 def test_one_server_that_answers_is_enough(kafka_address: str, make: MakeKafka) -> None:
     """A list of servers survives the loss of one."""
-    make(servers=f"127.0.0.1:1,{kafka_address}").ensure(TOPICS)
+    broker = make(servers=f"127.0.0.1:1,{kafka_address}")
+    broker.ensure(TOPICS)
+    assert broker.marks("nobody", TOPICS[0].name)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "nowhere.invalid:9092"])
@@ -157,7 +159,9 @@ def test_a_login_is_sent(kafka_server: KafkaServer, make: MakeKafka, tmp_path: P
         {"sasl_password": PASSWORD},
         {"sasl_password_file": tmp_path / "password"},
     ):
-        make(sasl_username=USER, **login, **secret).ensure(TOPICS)
+        broker = make(sasl_username=USER, **login, **secret)
+        broker.ensure(TOPICS)
+        assert broker.marks("nobody", TOPICS[0].name)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +245,9 @@ def test_a_topic_that_differs_is_named_with_the_mend(
 
 def test_more_partitions_are_welcome(make: MakeKafka, topic: str) -> None:
     """Who needs more has made more."""
-    make().ensure([Topic(topic, partitions=2, compacted=True, retention_hours=24)])
+    broker = make()
+    broker.ensure([Topic(topic, partitions=2, compacted=True, retention_hours=24)])
+    assert len(broker.marks("nobody", topic)) == 4
 
 
 def test_a_check_creates_nothing(make: MakeKafka) -> None:

@@ -5,22 +5,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers.kafka import CannotStartError
+from tests.servers.fixtures import served
 from tests.servers.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """A server of our own that a test may also kill; made once a session."""
-    try:
-        server = RedisServer()
-    except CannotStartError as reason:
-        if os.environ.get("CI") == "true":
-            raise
-        pytest.skip(f"Redis is NOT tested: {reason}")
-    server.start()
-    yield server
-    server.stop()
+    with served(RedisServer, "Redis is") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -8,36 +8,34 @@ import hashlib
 import os
 import secrets
 import shutil
-import signal
 import subprocess
-import time
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from tempfile import mkdtemp
 
 import httpx
 
-from tests.servers.kafka import CannotStartError
 from tests.servers.processes import dies_with_us, free_port
+from tests.servers.server import CannotStartError, Server
 
 HERE = Path(__file__).parent
 #: The user's own, so that a fresh checkout need not install anew.
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "groundswell" / "pds"
 #: What names the versions to install.
 MANIFEST, LOCK = "package.json", "package-lock.json"
-#: Seconds a server on a busy machine may take to serve or to end.
-START_SECONDS, STOP_SECONDS = 60.0, 10.0
 #: Handles end with this; the PDS itself says whose they are.
 DOMAIN = ".test"
 
 
-class PdsServer:
+class PdsServer(Server):
     """One PDS that takes anybody, with its data in a temporary folder that ``stop`` removes.
 
     ``url`` is where clients go, ``firehose`` the base of its streams.
     """
+
+    name = "PDS"
+    stop_seconds = 10.0
 
     def __init__(self) -> None:
         node = shutil.which("node")
@@ -45,43 +43,28 @@ class PdsServer:
             raise CannotStartError("the PDS needs Node.js: apt-get install nodejs npm")
         self._command = [*dies_with_us(), node, str(HERE / "serve.cjs")]
         self._modules = modules()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._folder = Path(mkdtemp(prefix="groundswell-pds-"))
+        super().__init__()
         self._admin = secrets.token_hex(16)
         self._port, self._directory = free_port(), free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.firehose = f"ws://127.0.0.1:{self._port}/xrpc"
 
-    def start(self) -> None:
-        """Starts both in one process and returns once they serve."""
-        log = self._folder / "log.txt"
-        with log.open("ab") as out:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is ours to handle
-            )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._serves():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                told = log.read_text(errors="replace")[-3_000:]
-                self.stop()
-                raise RuntimeError(f"the PDS did not start:\n{told}")
-            time.sleep(0.1)
+    @property
+    def told(self) -> str:
+        """Where clients go."""
+        return self.url
 
-    def stop(self) -> None:
-        """Ends the process by its own id and removes the data."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(STOP_SECONDS)
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def command(self) -> list[str]:
+        """Both programs in one process."""
+        return self._command
+
+    def serves(self) -> bool:
+        """Whether the PDS says that it is well."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/xrpc/_health", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def delete_account(self, did: str) -> None:
         """What the PDS does when a person has confirmed the mail about deleting the account."""
@@ -92,7 +75,8 @@ class PdsServer:
         address = f"{self.url}/xrpc/com.atproto.admin.{verb}"
         httpx.post(address, json=body, auth=("admin", self._admin)).raise_for_status()
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> Mapping[str, str]:
+        """Our own, and what the two are told."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("PDS_")}
         return ours | {
             "NODE_PATH": str(self._modules),
@@ -100,8 +84,8 @@ class PdsServer:
             "PDS_PORT": str(self._port),
             "PDS_HOSTNAME": "localhost",
             "PDS_DEV_MODE": "true",  # plain HTTP, and a directory on loopback
-            "PDS_DATA_DIRECTORY": str(self._folder),
-            "PDS_BLOBSTORE_DISK_LOCATION": str(self._folder / "blobs"),
+            "PDS_DATA_DIRECTORY": str(self.folder),
+            "PDS_BLOBSTORE_DISK_LOCATION": str(self.folder / "blobs"),
             "PDS_DID_PLC_URL": f"http://127.0.0.1:{self._directory}",
             "PDS_SERVICE_HANDLE_DOMAINS": DOMAIN,
             "PDS_INVITE_REQUIRED": "false",
@@ -109,13 +93,6 @@ class PdsServer:
             "PDS_JWT_SECRET": secrets.token_hex(16),
             "PDS_PLC_ROTATION_KEY_K256_PRIVATE_KEY_HEX": secrets.token_hex(32),
         }
-
-    def _serves(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/xrpc/_health", timeout=5):
-                return True
-        except OSError:
-            return False
 
 
 def modules() -> Path:
