@@ -28,8 +28,9 @@ from rich.table import Table
 
 from pipeline.bursts import DAY, MINUTE, Burst, Bursts, Said
 from pipeline.incidents import Book
-from pipeline.model import Incident, to_ms
+from pipeline.model import Incident
 from pipeline.proposals import Proposals
+from pipeline.values import to_ms
 
 DATA = Path(__file__).resolve().parents[2] / "shared/data/outage_report_counts_2019_20"
 LASTS = 45

@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from pipeline.model import in_utc
+from pipeline.values import in_utc
 
 DATA = Path("../shared/data")
 SKIPPED = "skipped: ../shared/data is not here"

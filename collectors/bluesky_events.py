@@ -13,7 +13,8 @@ from typing import Any, Literal
 from collectors.times import from_us, instant
 from pipeline.decoding import check
 from pipeline.errors import SetAside
-from pipeline.model import Author, Kind, Mention, Removal, sound
+from pipeline.model import Author, Kind, Mention, Removal
+from pipeline.values import sound
 
 PLATFORM = "bluesky"
 POSTS = "app.bsky.feed.post"

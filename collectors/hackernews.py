@@ -26,9 +26,10 @@ from collectors.known import Known
 from collectors.times import from_us
 from pipeline.decoding import check
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import Mention, Removal, to_ms
+from pipeline.model import Mention, Removal
 from pipeline.ports import Clock, Item, Unreadable
 from pipeline.tracks import Track
+from pipeline.values import to_ms
 
 PLATFORM: Final = "hackernews"
 SEARCH = "https://hn.algolia.com/api/v1"

@@ -13,7 +13,8 @@ from collectors.kit.markup import plain
 from collectors.times import instant
 from pipeline.decoding import check
 from pipeline.errors import SetAside
-from pipeline.model import Mention, Removal, sound, to_ms
+from pipeline.model import Mention, Removal
+from pipeline.values import sound, to_ms
 
 PLATFORM: Final = "mastodon"
 #: Who may see a status that is public; the others were meant for few.

@@ -9,8 +9,9 @@ from collectors.jsonlines import JsonLines, Line
 from collectors.playback import Pace, play
 from collectors.times import instant, moved, to_us
 from pipeline.decoding import load, read_post
-from pipeline.model import EVENT_AHEAD, Decision, Mention, Removal
+from pipeline.model import Decision, Mention, Removal
 from pipeline.ports import Clock, Item
+from pipeline.values import EVENT_AHEAD
 
 _NO_SHIFT = timedelta(0)
 

@@ -23,8 +23,9 @@ from collectors.kit.web import Web
 from collectors.times import from_us
 from pipeline.decoding import check
 from pipeline.errors import GiveUp, SetAside, TryLater
-from pipeline.model import Mention, sound, to_ms
+from pipeline.model import Mention
 from pipeline.ports import Clock, Item, Unreadable
+from pipeline.values import sound, to_ms
 
 PLATFORM: Final = "rss"
 #: Nobody publishes more often than this, and some lock out who asks more often.

@@ -14,8 +14,9 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 
-from pipeline.model import Feedback, Mention, to_ms
+from pipeline.model import Feedback, Mention
 from pipeline.tracks import Track
+from pipeline.values import to_ms
 
 #: So many authors of one text's variants count, and so many with one hashtag, however few others
 #: there are: one less than a burst needs.

@@ -4,7 +4,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 
-from pipeline.model import in_utc
+from pipeline.values import in_utc
 
 
 class SystemClock:

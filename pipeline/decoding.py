@@ -8,7 +8,8 @@ from pydantic import ValidationError
 
 from pipeline import plain
 from pipeline.errors import SetAside
-from pipeline.model import Decision, Mention, Removal, Word, sound
+from pipeline.model import Decision, Mention, Removal, Word
+from pipeline.values import sound
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from pipeline.errors import Misuse
-from pipeline.model import sound
+from pipeline.values import sound
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from pipeline.bursts import FLOOR, HOUR, KEEP, MINUTE, Key, named_keys
 from pipeline.incidents import Book
 from pipeline.matters import Regions
-from pipeline.model import to_ms
 from pipeline.ports import Warehouse
 from pipeline.proposals import ended_at, shifted
 from pipeline.series import WEEKS
+from pipeline.values import to_ms
 
 #: Witnesses and calm minutes by hour since 1970.
 Hours = dict[int, tuple[int, int]]

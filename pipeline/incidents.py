@@ -6,7 +6,8 @@ never on the order: records count by version, decisions by (at, id).
 
 from typing import NamedTuple
 
-from pipeline.model import Decision, Incident, Profile, to_ms
+from pipeline.model import Decision, Incident, Profile
+from pipeline.values import to_ms
 
 #: The verbs that settle what becomes of an incident; the others are about single mentions.
 SETTLING: frozenset[str] = frozenset({"accept", "dismiss", "merge"})

@@ -14,10 +14,11 @@ from pipeline import deadletters, topics
 from pipeline.decoding import read
 from pipeline.errors import GroundswellError, SetAside
 from pipeline.masking import masked
-from pipeline.model import EVENT_AHEAD, Coverage, Cursor, Decision, Incident, Mention, Removal, Word
+from pipeline.model import Coverage, Cursor, Decision, Incident, Mention, Removal, Word
 from pipeline.ports import Broker, Clock, Collector, Item, Unreadable
 from pipeline.reading import batches
 from pipeline.tracks import Matcher
+from pipeline.values import EVENT_AHEAD
 
 log = logging.getLogger(__name__)
 

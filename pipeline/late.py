@@ -20,24 +20,14 @@ from typing import NamedTuple
 
 from pipeline.errors import TryLater
 from pipeline.incidents import Book
-from pipeline.model import (
-    HEADS,
-    WHAT_AND_WHERE,
-    Incident,
-    Label,
-    LateLink,
-    Link,
-    Mention,
-    from_ms,
-    in_utc,
-    to_ms,
-)
+from pipeline.model import HEADS, WHAT_AND_WHERE, Incident, Label, LateLink, Link, Mention
 from pipeline.ports import Row, Warehouse
 from pipeline.proposals import FIRST, ended_at, shifted
 from pipeline.settling import Settling
 from pipeline.steps import text
 from pipeline.steps.candidates import LOOK_BACK, Entry, looked_at
 from pipeline.steps.links import Linker, Match
+from pipeline.values import from_ms, in_utc, to_ms
 
 #: Mentions that are read at once, and that are scored and held as links at once.
 PAGE = 2_000

@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from pipeline.bursts import Burst
-from pipeline.model import Incident, from_ms
+from pipeline.model import Incident
 from pipeline.steps.places import within
 from pipeline.tracks import Track
+from pipeline.values import from_ms
 
 #: A name speaks for a burst when so many of its reports give it.
 LEAST_NAMED = 3

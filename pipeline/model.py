@@ -5,7 +5,7 @@ Every word is a frozen pydantic model. Unknown fields never break a reader. Time
 makes them from foreign JSON.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self, get_args
 
 import orjson
@@ -17,78 +17,23 @@ from pydantic import (
     model_validator,
 )
 
-# A platform's post has some thousand characters; a record must still fit a Kafka message.
-MAX_TEXT_BYTES = 1_048_576
-#: Bytes of an id; a mention's has its source, a colon and its own.
-MAX_NAME = 600
-MAX_WHOLE = 2**63 - 1
-# Clocks of platforms run ahead of ours, but a post from the far future is a wrong clock.
-EVENT_AHEAD = timedelta(minutes=5)
+from pipeline.values import (
+    MAX_NAME,
+    UNKNOWN,
+    Instant,
+    Name,
+    Probability,
+    Stamp,
+    Summand,
+    Text,
+    Whole,
+    Words,
+    name_fits,
+    to_ms,
+)
+
 #: How the ids of incidents begin that ``watch`` proposed itself.
 PROPOSAL = "groundswell:"
-#: Stands for a time that was not given, until the model fills it.
-UNKNOWN = datetime.min.replace(tzinfo=UTC)
-
-
-def in_utc(value: datetime) -> datetime:
-    """The same moment in UTC; a naive time is taken as UTC. Raises ValueError."""
-    if value.tzinfo is UTC:
-        return value
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("in UTC this is before the year 1 or after 9999") from error
-
-
-def to_ms(at: datetime) -> int:
-    """Milliseconds since 1970."""
-    return round(at.timestamp() * 1000)
-
-
-def from_ms(ms: int) -> datetime:
-    """The UTC time of ``ms`` milliseconds since 1970."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-
-
-def sound(text: str) -> str:
-    """Text that every store can hold: no NUL and no lone surrogate, each becomes U+FFFD."""
-    if "\x00" in text:
-        text = text.replace("\x00", "\ufffd")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def _text(text: str) -> str:
-    text = sound(text)
-    if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
-        raise ValueError(f"text is longer than {MAX_TEXT_BYTES:,} bytes")
-    return text
-
-
-def _name(name: str) -> str:
-    # Characters have up to four bytes: only a longer one must be looked at.
-    if len(name) * 4 > MAX_NAME and len(name.encode()) > MAX_NAME:
-        raise ValueError(f"longer than {MAX_NAME} bytes")
-    return name
-
-
-Instant = Annotated[datetime, AfterValidator(in_utc)]
-Text = Annotated[str, AfterValidator(_text)]
-# Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``decoding`` before.
-# An id is a key in every store, two together are one of a link's, and PostgreSQL's keys end at
-# 2.7 kB.
-Name = Annotated[str, Field(pattern=r"^[^\x00]+$", max_length=MAX_NAME), AfterValidator(_name)]
-# Versions and counts: every store has 64 bits for them.
-Whole = Annotated[int, Field(ge=0, le=MAX_WHOLE)]
-# Versions that ``Book.stamp`` adds up to such a number; ample for microseconds since 1970.
-Summand = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Stamp = Annotated[int, Field(ge=-MAX_WHOLE, le=MAX_WHOLE)]
-Words = tuple[str, ...]
-Probability = Annotated[float, Field(ge=0, le=1)]
-
 Kind = Literal["post", "reply", "repost", "quote", "review", "comment"]
 RepeatKind = Literal["original", "copy", "near", "repost", "echo"]
 LinkState = Literal["linked", "suggested", "unlinked"]
@@ -170,7 +115,7 @@ class Mention(Word):
     @model_validator(mode="after")
     def _default_times(self) -> Self:
         """``event_at`` defaults to ``said_at``, ``seen_at`` to ``event_at``; the id must fit."""
-        _name(self.id)
+        name_fits(self.id)
         if self.event_at == UNKNOWN:
             object.__setattr__(self, "event_at", self.said_at)
         if self.seen_at == UNKNOWN:
@@ -262,7 +207,7 @@ class Incident(Word):
     id: Annotated[
         str,
         Field(pattern=r"^[^:\s\x00]+:[^\x00]+$", max_length=MAX_NAME),
-        AfterValidator(_name),
+        AfterValidator(name_fits),
     ]
     title: str
     status: Status
@@ -510,7 +455,7 @@ class Coverage(Word):
     """From when to when a source was read for a track (None: for all), or a gap with its cause."""
 
     source: Name
-    track: Annotated[str, AfterValidator(_name)] | None = None
+    track: Annotated[str, AfterValidator(name_fits)] | None = None
     from_at: Instant
     to_at: Instant
     is_gap: bool = False

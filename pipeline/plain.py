@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import asdict
 from pydantic.fields import FieldInfo
 
-from pipeline.model import MAX_NAME, MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN, Author, Mention
+from pipeline.model import Author, Mention
+from pipeline.values import MAX_NAME, MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN
 
 #: Digits of a second that Python has no room for: the model cuts them off, msgspec rounds.
 _TOO_FINE: Final = re.compile(rb":\d\d\.\d{7}")

@@ -19,20 +19,11 @@ from typing import NamedTuple
 from pipeline import matters
 from pipeline.bursts import NEW_NORMAL, Burst
 from pipeline.incidents import Book
-from pipeline.model import (
-    CLOSED,
-    PROPOSAL,
-    Component,
-    Decision,
-    Incident,
-    StatusAt,
-    Update,
-    from_ms,
-    to_ms,
-)
+from pipeline.model import CLOSED, PROPOSAL, Component, Decision, Incident, StatusAt, Update
 from pipeline.steps.candidates import SHOWN_FROM, spaced
 from pipeline.steps.likeness import rarities
 from pipeline.tracks import Track
+from pipeline.values import from_ms, to_ms
 
 #: A dismissed matter stays quiet for so long.
 DISMISSED_FOR = timedelta(hours=6)

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from ahocorasick_rs import AhoCorasick
 from pydantic import ConfigDict, Field
 
-from pipeline.model import Mention, Word, Words
+from pipeline.model import Mention, Word
+from pipeline.values import Words
 
 
 class TrackComponent(Word):

@@ -21,7 +21,7 @@ from pipeline.habits import habits
 from pipeline.incidents import Book
 from pipeline.late import LateLinks
 from pipeline.matters import Regions
-from pipeline.model import Cursor, Decision, Feedback, Incident, Profile, from_ms, to_ms
+from pipeline.model import Cursor, Decision, Feedback, Incident, Profile
 from pipeline.ports import Broker, Clock, Record, Warehouse
 from pipeline.profiles import TEACHING, Lessons
 from pipeline.proposals import Proposals, ended_at
@@ -29,6 +29,7 @@ from pipeline.reading import batches
 from pipeline.settling import Settling
 from pipeline.steps.links import Linker
 from pipeline.tracks import Track
+from pipeline.values import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 

@@ -13,18 +13,10 @@ from pydantic_core import PydanticSerializationError
 from pipeline import deadletters, topics
 from pipeline.decoding import read, read_post
 from pipeline.errors import Emptied, GiveUp, SetAside, TryLater
-from pipeline.model import (
-    Decision,
-    Feedback,
-    Incident,
-    Mention,
-    Profile,
-    Removal,
-    from_ms,
-    to_ms,
-)
+from pipeline.model import Decision, Feedback, Incident, Mention, Profile, Removal
 from pipeline.ports import Broker, Clock, Record
 from pipeline.reading import batches
+from pipeline.values import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 

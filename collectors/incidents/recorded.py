@@ -15,8 +15,9 @@ from collectors.playback import Pace, play
 from collectors.times import from_us, moved, to_us
 from pipeline.decoding import check, load
 from pipeline.errors import SetAside
-from pipeline.model import Incident, to_ms
+from pipeline.model import Incident
 from pipeline.ports import Clock, Item
+from pipeline.values import to_ms
 
 _NO_SHIFT = timedelta(0)
 

@@ -8,8 +8,9 @@ from typing import Any
 from collectors.times import instant
 from pipeline.decoding import check
 from pipeline.errors import SetAside
-from pipeline.model import Component, Incident, Status, StatusAt, Update, from_ms, to_ms
+from pipeline.model import Component, Incident, Status, StatusAt, Update
 from pipeline.tracks import folded
+from pipeline.values import from_ms, to_ms
 
 #: What pages with the same shape call the states of an incident.
 _STATES: dict[str, Status] = {

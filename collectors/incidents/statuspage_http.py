@@ -10,7 +10,7 @@ from collectors.times import instant
 from collectors.trouble import told
 from pipeline.decoding import load
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import to_ms
+from pipeline.values import to_ms
 
 if TYPE_CHECKING:
     import httpx

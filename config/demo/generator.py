@@ -17,7 +17,8 @@ import orjson
 from config.demo.making import Draft, Maker, Post, Truth
 from config.demo.people import People
 from config.demo.texts import scenario, sections
-from pipeline.model import Component, Incident, Mention, Removal, Update, in_utc, to_ms
+from pipeline.model import Component, Incident, Mention, Removal, Update
+from pipeline.values import in_utc, to_ms
 
 #: How long the scenario is, and how long it is quiet before something fails.
 LENGTH = timedelta(minutes=scenario()["length_minutes"])

@@ -9,7 +9,8 @@ from typing import Any
 
 from config.demo.people import People, Person
 from config.demo.texts import Pool, Said, alike, lines, scenario, sections
-from pipeline.model import Author, Mention, to_ms
+from pipeline.model import Author, Mention
+from pipeline.values import to_ms
 
 # What the truth calls the sections of the files of texts.
 _KINDS = {"first": "report", "single": "report", "private": "report", "still": "report"}

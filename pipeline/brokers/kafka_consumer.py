@@ -15,8 +15,8 @@ from pipeline.brokers.kafka_link import STALLED_AFTER, KafkaLink, within
 from pipeline.brokers.kafka_records import unpack_quickly
 from pipeline.brokers.kafka_shelf import STEP, Shelf
 from pipeline.errors import Fenced
-from pipeline.model import to_ms
 from pipeline.ports import Record
+from pipeline.values import to_ms
 
 #: How often a consumer that gets nothing looks whether the brokers are still there.
 LOOK_AROUND_SECONDS = 5.0

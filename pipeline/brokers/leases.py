@@ -8,8 +8,8 @@ import weakref
 from typing import Any
 
 from pipeline.brokers.sqlite import BrokerFile
-from pipeline.model import to_ms
 from pipeline.ports import Clock
+from pipeline.values import to_ms
 
 #: How long a member that hangs keeps its place: longer than any batch should take.
 LEASE_SECONDS = 30

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from pipeline.brokers import keys
 from pipeline.brokers.sqlite import BrokerFile
 from pipeline.errors import GiveUp, TryLater
-from pipeline.model import to_ms
 from pipeline.ports import Clock, Mark, Record, Topic
+from pipeline.values import to_ms
 
 #: What a producer hands over: topic, key, value.
 Sent = tuple[str, str, bytes | None]

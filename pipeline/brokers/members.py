@@ -8,8 +8,8 @@ from datetime import datetime
 from pipeline.brokers.leases import Leases
 from pipeline.brokers.logs import Log, Logs, Sent
 from pipeline.errors import Fenced, SetAside, TryLater
-from pipeline.model import to_ms
 from pipeline.ports import Record
+from pipeline.values import to_ms
 
 #: A record above this is refused: the longest text (1 MiB) fits even if all of it is escaped.
 MAX_RECORD_BYTES = 16 * 1024 * 1024

@@ -8,7 +8,7 @@ from pipeline import topics
 from pipeline.brokers import keys
 from pipeline.brokers.logs import Log, Logs
 from pipeline.deadletters import tells_of
-from pipeline.model import to_ms
+from pipeline.values import to_ms
 
 #: A superseded record or a tombstone stays this long, for readers that rebuild their state.
 COMPACT_AFTER = timedelta(hours=24)

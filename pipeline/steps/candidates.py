@@ -18,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.incidents import EVER, Standing
-from pipeline.model import CLOSED, Incident, Label, Mention, to_ms
+from pipeline.model import CLOSED, Incident, Label, Mention
 from pipeline.steps.likeness import NO_LESSON, Lesson, Likeness, Outline, Said, outlines, rarities
 from pipeline.steps.places import fold
 from pipeline.steps.stems import LETTERS
 from pipeline.steps.text import plain, prepare_texts
+from pipeline.values import to_ms
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]

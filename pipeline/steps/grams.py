@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from pipeline.steps.concepts import MOST, concept
-from pipeline.steps.tokens import BASE, Hashes, Ints, Tokens, mixed, tokenised
+from pipeline.steps.hashing import BASE, Hashes, mixed
+from pipeline.steps.tokens import Ints, Tokens, tokenised
 
 Buckets = NDArray[np.int64]
 Floats = NDArray[np.float32]

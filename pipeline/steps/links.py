@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.incidents import Book
-from pipeline.model import Label, Link, LinkState, Mention, to_ms
+from pipeline.model import Label, Link, LinkState, Mention
 from pipeline.steps.candidates import Candidates, Entry, Known
 from pipeline.steps.likeness import Alike, Lesson
 from pipeline.steps.reasons import reasons
 from pipeline.steps.relations import Relations, named_too
 from pipeline.steps.text import Texts
 from pipeline.steps.weights import Weights
+from pipeline.values import to_ms
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -13,10 +13,12 @@ import numpy as np
 import xxhash
 from numpy.typing import NDArray
 
-from pipeline.model import Feedback, Mention, Repeat, RepeatKind, to_ms
+from pipeline.model import Feedback, Mention, Repeat, RepeatKind
 from pipeline.ports import Claim, Fingerprints, RepeatIndex
-from pipeline.steps.shingles import VALUES, mixed, shingled, unspaced
+from pipeline.steps.hashing import mixed
+from pipeline.steps.shingles import VALUES, shingled, unspaced
 from pipeline.steps.text import Texts, prepare
+from pipeline.values import to_ms
 
 #: How MinHash values make bands: posts that share half of their shingles meet in one of 10 bands of
 #: 2 with a probability of .94, those that share a fifth with .34; their letters tell them apart.

@@ -15,7 +15,8 @@ from scipy.sparse import csr_matrix
 
 from pipeline.steps import grams
 from pipeline.steps.grams import Floats, Grams
-from pipeline.steps.tokens import Hashes, Ints, Tokens, tokenised
+from pipeline.steps.hashing import Hashes
+from pipeline.steps.tokens import Ints, Tokens, tokenised
 
 # A batch is worked through in parts of so many characters, so that memory does not follow it.
 _CHARACTERS_AT_ONCE: Final = 400_000

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.steps import codepoints as cp
+from pipeline.steps.hashing import BASE, Hashes, mixed
 
-Hashes: TypeAlias = NDArray[np.uint64]
 Flags: TypeAlias = NDArray[np.bool_]
 Numbers: TypeAlias = NDArray[np.int64]
 
@@ -26,7 +26,6 @@ PHRASES: Final = 8
 # South-east Asian scripts have letters but no spaces.
 _SPACELESS: Final = ((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF))
 _BREAK, _SPACE = ord("\n"), ord(" ")
-_BASE: Final = np.uint64(0x9E3779B97F4A7C15)
 _PAIR: Final = np.uint64(0xD6E8FEB86659FD93)
 _BASE_32: Final = np.uint32(0x9E3779B1)
 _MIX_32: Final = np.uint32(0x85EBCA6B)
@@ -81,16 +80,6 @@ def _part(canonicals: Sequence[str]) -> Shingled:
     values = _minima(grams, len(canonicals))
     phrases = _smallest(*_in_a_row(words, rows, 3), len(canonicals))
     return Shingled(values, phrases, _LETTER[codes].tobytes().split(b"\n")[:-1])
-
-
-def mixed(hashes: Hashes) -> Hashes:
-    """Every bit of the result depends on every bit of the argument (the end of splitmix64)."""
-    h = hashes ^ (hashes >> np.uint64(30))
-    h *= np.uint64(0xBF58476D1CE4E5B9)
-    h ^= h >> np.uint64(27)
-    h *= np.uint64(0x94D049BB133111EB)
-    h ^= h >> np.uint64(31)
-    return h
 
 
 # ---- characters -----------------------------------------------------------------------------
@@ -163,7 +152,7 @@ def _mixed_32(hashes: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 # ---- words -----------------------------------------------------------------------------------
 
-_POWERS: Final = np.cumprod(np.full(COMPARED + 1, _BASE, np.uint64), dtype=np.uint64)
+_POWERS: Final = np.cumprod(np.full(COMPARED + 1, BASE, np.uint64), dtype=np.uint64)
 
 
 def _words(codes: cp.Codes, kind: NDArray[np.uint8], line: Numbers) -> tuple[Hashes, Numbers]:
@@ -205,7 +194,7 @@ def _smallest(hashes: Hashes, rows: Numbers, count: int) -> Hashes:
     rank = np.arange(row.size) - np.searchsorted(row, row)
     kept = rank < PHRASES
     phrases = np.zeros((count, PHRASES), np.uint64)
-    phrases[row[kept], rank[kept]] = mixed((keys[kept] & _PHRASE_BITS) + _BASE) | np.uint64(1)
+    phrases[row[kept], rank[kept]] = mixed((keys[kept] & _PHRASE_BITS) + BASE) | np.uint64(1)
     return phrases
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
 from pipeline.steps import codepoints as cp
+from pipeline.steps.hashing import BASE, mixed
 
 Floats = NDArray[np.float32]
 BITS: Final = 18
@@ -28,11 +29,7 @@ LETTERS: Final = 5
 LONG: Final = 8
 _FIRST_IDEOGRAPH: Final = 0x2E80
 
-# An odd multiplier spreads characters over 64 bits; the mixing constants are those of splitmix64.
-_BASE: Final = 0x9E3779B97F4A7C15
-_POWERS: Final = np.array([pow(_BASE, n, 1 << 64) for n in range(LETTERS)], np.uint64)
-_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2: Final = np.uint64(0x94D049BB133111EB)
+_POWERS: Final = np.array([pow(int(BASE), n, 1 << 64) for n in range(LETTERS)], np.uint64)
 _PAIR_OF_SIGNS: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
@@ -77,7 +74,7 @@ def stems(canonicals: Sequence[str], *, within: bool = True) -> Stems:
     order = np.argsort(at, kind="stable")
     line_ends = np.flatnonzero(breaks)
     rows = np.searchsorted(line_ends, at[order])
-    columns = _mixed(hashes[order]) >> np.uint64(64 - BITS)
+    columns = mixed(hashes[order]) >> np.uint64(64 - BITS)
     return Stems(columns.astype(np.int32), rows.astype(np.int32))
 
 
@@ -117,13 +114,3 @@ def _hashes(
         term = (codes[there].astype(np.uint64) + np.uint64(1)) * _POWERS[letter]
         found += np.where(letter < size, term, np.uint64(0))
     return found
-
-
-def _mixed(hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit of the result depends on every bit of the argument (the end of splitmix64)."""
-    h = hashes ^ (hashes >> np.uint64(30))
-    h *= _MIX_1
-    h ^= h >> np.uint64(27)
-    h *= _MIX_2
-    h ^= h >> np.uint64(31)
-    return h

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.steps import codepoints as cp
+from pipeline.steps.hashing import BASE, Hashes, mixed
 
-Hashes: TypeAlias = NDArray[np.uint64]
 Ints: TypeAlias = NDArray[np.int64]
 
 # A URL and a user name become one character each, of the private use area, which is cleared of
@@ -31,11 +31,6 @@ _EMOJI: Final = {
     ")": "🙂", "]": "🙂", "D": "😀", "d": "😀", "P": "😋", "p": "😋", "*": "😘", "3": "❤",
     "(": "🙁", "[": "🙁", "/": "😕", "\\": "😕", "|": "😑", "o": "😮", "O": "😮",
 }  # fmt: skip
-
-# An odd multiplier spreads characters over 64 bits; the constants are those of splitmix64.
-BASE: Final = np.uint64(0x9E3779B97F4A7C15)
-_MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2: Final = np.uint64(0x94D049BB133111EB)
 
 #: What a code point is to the tokeniser: part of a word, a token by itself, or nothing.
 _NOTHING, _WORD, _ALONE, _APOSTROPHE = range(4)
@@ -89,16 +84,6 @@ def tokenised(texts: Sequence[str]) -> Tokens:
     begins = at[first]
     rows = np.searchsorted(breaks, begins) - 1
     return Tokens(hashes, rows, begins, size, word[first] & ~digits, loud, small)
-
-
-def mixed(hashes: Hashes) -> Hashes:
-    """Every bit of the result depends on every bit of the argument (the end of splitmix64)."""
-    h = hashes ^ (hashes >> np.uint64(30))
-    h *= _MIX_1
-    h ^= h >> np.uint64(27)
-    h *= _MIX_2
-    h ^= h >> np.uint64(31)
-    return h
 
 
 def _normalised(texts: Sequence[str]) -> cp.Codes:

@@ -7,8 +7,9 @@ from pipeline.bursts import Bursts, Key, Said
 from pipeline.habits import habits
 from pipeline.incidents import Book
 from pipeline.matters import Regions
-from pipeline.model import Feedback, Incident, StatusAt, to_ms
+from pipeline.model import Feedback, Incident, StatusAt
 from pipeline.ports import Rows
+from pipeline.values import to_ms
 from sinks.duckdb_warehouse import DuckDBWarehouse
 from tests.pipeline.watching import START, at, said
 

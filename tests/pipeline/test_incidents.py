@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.incidents import EVER, Book
-from pipeline.model import Decision, Incident, Verb, to_ms
+from pipeline.model import Decision, Incident, Verb
+from pipeline.values import to_ms
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

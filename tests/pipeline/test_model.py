@@ -10,18 +10,8 @@ from hypothesis import strategies as st
 
 from pipeline.decoding import check, load, read, read_post
 from pipeline.errors import SetAside
-from pipeline.model import (
-    WORDS,
-    Decision,
-    Incident,
-    LateLink,
-    Mention,
-    Removal,
-    from_ms,
-    in_utc,
-    sound,
-    to_ms,
-)
+from pipeline.model import WORDS, Decision, Incident, LateLink, Mention, Removal
+from pipeline.values import from_ms, in_utc, sound, to_ms
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 POST = {"source": "x", "external_id": "1", "text": "the shop is down", "said_at": NOON.isoformat()}

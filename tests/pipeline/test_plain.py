@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pipeline import plain
 from pipeline.decoding import read
 from pipeline.errors import SetAside
-from pipeline.model import MAX_TEXT_BYTES, Mention
+from pipeline.model import Mention
+from pipeline.values import MAX_TEXT_BYTES
 from tests.pipeline.test_encoding import MENTIONS, TEXTS
 
 #: Times as others write them, right and wrong.

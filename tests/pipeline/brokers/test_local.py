@@ -24,8 +24,8 @@ from pipeline.brokers.members import LOOK_AROUND_SECONDS
 from pipeline.clock import ManualClock
 from pipeline.deadletters import letter
 from pipeline.errors import Fenced, GiveUp, TryLater
-from pipeline.model import to_ms
 from pipeline.ports import Broker, Topic
+from pipeline.values import to_ms
 from tests.contracts.broker import BrokerContract, MakeBroker, produce, take, values
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
