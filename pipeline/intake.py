@@ -17,6 +17,7 @@ from pipeline.masking import masked
 from pipeline.model import Coverage, Cursor, Decision, Incident, Mention, Removal, Word
 from pipeline.ports import Broker, Clock, Collector, Item, Unreadable
 from pipeline.reading import batches
+from pipeline.tally import Tally
 from pipeline.tracks import Matcher
 from pipeline.values import EVENT_AHEAD
 
@@ -91,6 +92,7 @@ class Intake:
         self._is_over = False
         self._cursor: str | None = None
         self.totals: Counter[str] = Counter()
+        self._tally = Tally(log, f"intake {source.name}")
         self.gaps: Counter[str] = Counter()
         self.blind_seconds: Counter[str] = Counter()
         #: The clock's time when the source last brought anything, and when its cursor last moved
@@ -123,6 +125,7 @@ class Intake:
     def close(self) -> None:
         """Stops the source; what is not acknowledged is read again next time."""
         self._stop.set()
+        self._tally.tell()
         self._forget_source()
         self._producer.close()
 
@@ -191,9 +194,7 @@ class Intake:
         sent, self._pending = self._pending, []
         if counts:
             self._note(sent, counts)
-            took = (time.perf_counter() - began) * 1_000
-            told = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
-            log.info("intake %s: %s, %.0f ms", self._source.name, told, took)
+            self._tally.add(dict(sorted(counts.items())), began)
         return counts.total()
 
     def _send(self, item: Item) -> str:

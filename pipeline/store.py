@@ -10,6 +10,7 @@ from pipeline.decoding import check, load, read
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Decision, Feedback, Incident, LateLink, Removal, Word
 from pipeline.ports import Broker, Clock, Record, Rows, Warehouse
+from pipeline.tally import Tally
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Store:
         self._consumer = broker.consumer("store", [topics.FEEDBACK, *KIND_OF])
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
+        self._tally = Tally(log, "store")
 
     def turn(self, timeout: float) -> int:
         """One batch from poll to commit; the number of records polled."""
@@ -57,6 +59,7 @@ class Store:
 
     def close(self) -> None:
         """Leaves without a commit; the warehouse stays open."""
+        self._tally.tell()
         self._producer.close()
         self._consumer.close()
 
@@ -78,9 +81,7 @@ class Store:
         self._write(words)
         self._consumer.commit()
         self.totals += counts
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-        took = (time.perf_counter() - began) * 1000
-        log.info("store: %s, %.0f ms", told or "nothing new", took)
+        self._tally.add(dict(sorted(counts.items())), began)
 
     def _write(self, words: Sequence[Word]) -> None:
         """Writes the rows, then sends dead letters and tombstones off."""

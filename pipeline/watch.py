@@ -28,6 +28,7 @@ from pipeline.proposals import Proposals, ended_at
 from pipeline.reading import batches
 from pipeline.settling import Settling
 from pipeline.steps.links import Linker
+from pipeline.tally import Tally
 from pipeline.tracks import Track
 from pipeline.values import from_ms, to_ms
 
@@ -98,6 +99,7 @@ class Watch:
         )
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
+        self._tally = Tally(log, "watch")
 
     def turn(self, timeout: float) -> int:
         """One round; the number of records read, proposals changed and late links found."""
@@ -116,13 +118,13 @@ class Watch:
             raise
         handled = len(records) + changed + links
         if handled:
-            took = (time.perf_counter() - began) * 1000
-            told = len(records), changed, links, took
-            log.info("watch: %d records, %d proposals, %d late links, %.0f ms", *told)
+            told = {"records": len(records), "proposals": changed, "late links": links}
+            self._tally.add(told, began)
         return handled + (level and self._late.is_busy)
 
     def close(self) -> None:
         """Leaves without a commit; what was not done is done by the next."""
+        self._tally.tell()
         self._producer.close()
         self._consumer.close()
 

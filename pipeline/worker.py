@@ -16,11 +16,14 @@ from pipeline.errors import Emptied, GiveUp, SetAside, TryLater
 from pipeline.model import Decision, Feedback, Incident, Mention, Profile, Removal
 from pipeline.ports import Broker, Clock, Record
 from pipeline.reading import batches
+from pipeline.tally import Tally
 from pipeline.values import from_ms, to_ms
 
 log = logging.getLogger(__name__)
 
 STAGE = "worker"
+#: What the log tells of a batch.
+TOLD = ("mentions", "repeats", "linked", "dead")
 #: How far back the index of repeats is rebuilt: groups span 72 h of event time, and a post that
 #: comes up to 24 h after its time is compared with what came 72 h before that time.
 MEMORY_MS = (72 + 24) * 3_600_000
@@ -84,6 +87,7 @@ class Worker:
         self._incidents = broker.reader([topics.INCIDENTS, topics.DECISIONS, topics.PROFILES])
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
+        self._tally = Tally(log, "worker")
 
     def turn(self, timeout: float) -> int:
         """One batch from poll to commit; the number of records polled."""
@@ -105,6 +109,7 @@ class Worker:
 
     def close(self) -> None:
         """Leaves without a commit: an unfinished batch is done again by the next worker."""
+        self._tally.tell()
         self._producer.close()
         self._incidents.close()
         self._consumer.close()
@@ -165,14 +170,7 @@ class Worker:
             self._producer.flush()
         self._consumer.commit()
         self.totals += counts
-        log.info(
-            "worker: %d mentions, %d repeats, %d linked, %d dead, %.0f ms",
-            counts["mentions"],
-            counts["repeats"],
-            counts["linked"],
-            counts["dead"],
-            (time.perf_counter() - began) * 1000,
-        )
+        self._tally.add({what: counts[what] for what in TOLD}, began)
 
     def _outcomes(self, records: Sequence[Record]) -> "list[Outcome]":
         """What becomes of each record; all mentions go through ``enrich`` together."""
