@@ -87,7 +87,11 @@ def replay(
         f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
     )
     if dead:
-        print("what could not be read, and why: groundswell deadletter list", file=sys.stderr)
+        nothing = "" if merged.read > dead else "nothing of it could be read: are these mentions? "
+        print(
+            f"{nothing}what could not be read, and why: groundswell deadletter list",
+            file=sys.stderr,
+        )
     if incidents and not known.track and not totals["linked"]:
         print(
             "no [[track]] in the settings, so posts could not be told to be about an incident: "
