@@ -145,6 +145,7 @@ def watch(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
             clock,
             tracks=known.track,
             settle=SETTLE_SECONDS,
+            budget=known.watch.false_proposals_per_week,
         )
     }
 

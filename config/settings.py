@@ -17,6 +17,7 @@ from pydantic_settings import (
 from pipeline.brokers.kafka_settings import KafkaSettings
 from pipeline.decoding import explain
 from pipeline.errors import Misuse
+from pipeline.surprise import BUDGET
 from pipeline.tracks import Track
 
 PREFIX = "GROUNDSWELL_"
@@ -89,6 +90,17 @@ class ModelSettings(Section):
     dir: Path | None = Field(None, description="A model of your own, laid over the shipped one.")
 
 
+class WatchSettings(Section):
+    """When people are told of what nobody official has told yet."""
+
+    false_proposals_per_week: float = Field(
+        BUDGET,
+        ge=0.01,
+        le=1_000,
+        description="Proposals for nothing that the whole deployment may raise in a week.",
+    )
+
+
 class SourceSettings(BaseModel):
     """One ``[[source]]`` or ``[[incidents]]``: its type, and what that type asks for."""
 
@@ -117,6 +129,7 @@ class Settings(BaseSettings):
     health: HealthSettings = HealthSettings()
     privacy: PrivacySettings = PrivacySettings()
     models: ModelSettings = ModelSettings()
+    watch: WatchSettings = WatchSettings()
     track: Annotated[tuple[Track, ...], Field(description="What to listen for.")] = ()
     source: Annotated[tuple[SourceSettings, ...], Field(description="Sources of posts.")] = ()
     incidents: Annotated[

@@ -103,6 +103,7 @@ class Pipeline:
             clock,
             tracks=known.track,
             settle=settle,
+            budget=known.watch.false_proposals_per_week,
         )
 
     def close(self) -> None:

@@ -28,6 +28,7 @@ from pipeline.proposals import Proposals, ended_at
 from pipeline.reading import batches
 from pipeline.settling import Settling
 from pipeline.steps.links import Linker
+from pipeline.surprise import BUDGET
 from pipeline.tally import Tally
 from pipeline.tracks import Track
 from pipeline.values import from_ms, to_ms
@@ -59,6 +60,7 @@ class Watch:
     which every worker hears of a changed incident; when what was on its way then is in the
     warehouse, the incident is scored once more. 0 means a replay: then a minute is judged only when
     worker and store have nothing left to do, so that batches do not matter.
+    ``budget``: proposals for nothing that it may make in a week.
     Without ``tracks`` mentions that match none are counted together. ``totals`` counts proposals
     and late links since the start.
     """
@@ -73,6 +75,7 @@ class Watch:
         *,
         tracks: Sequence[Track] = (),
         settle: float = 30.0,
+        budget: float = BUDGET,
         batch: int = 2_000,
     ) -> None:
         self._broker = broker
@@ -80,6 +83,7 @@ class Watch:
         self._book = book
         self._clock = clock
         self._live = settle > 0
+        self._budget = budget
         self._batch = batch
         self._tracked = bool(tracks)
         self._ours = {name.lstrip("@").casefold() for track in tracks for name in track.own}
@@ -138,7 +142,7 @@ class Watch:
         self._read_all(known, None, Bursts())
         self._lessons.ask_all(now)
         self._ask_for_unsettled(now)
-        bursts, since = Bursts(), max(0, to_ms(now) - KEEP * MINUTE)
+        bursts, since = Bursts(self._budget), max(0, to_ms(now) - KEEP * MINUTE)
         # A replay knows no past: its result must not depend on what the warehouse holds.
         for key, hours in (
             habits(self._warehouse, self._book, self._regions, now) if self._live else ()

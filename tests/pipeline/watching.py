@@ -24,6 +24,7 @@ from pipeline.model import (
 )
 from pipeline.steps.links import Linker
 from pipeline.store import Store
+from pipeline.surprise import BUDGET
 from pipeline.tracks import Track, TrackComponent
 from pipeline.watch import Watch
 from sinks.duckdb_warehouse import DuckDBWarehouse
@@ -111,10 +112,15 @@ class World:
     """A broker and a warehouse in a folder, with a store and a watch that can be restarted."""
 
     def __init__(
-        self, folder: Path, *, settle: float = 0, tracks: Sequence[Track] = (NORDWIND,)
+        self,
+        folder: Path,
+        *,
+        settle: float = 0,
+        tracks: Sequence[Track] = (NORDWIND,),
+        budget: float = BUDGET,
     ) -> None:
         self.clock = ManualClock(START)
-        self.settle, self.tracks = settle, tracks
+        self.settle, self.tracks, self.budget = settle, tracks, budget
         self.broker = LocalBroker(folder / "groundswell.broker", self.clock, temporary=True)
         self.broker.ensure(topics.TOPICS)
         self.warehouse = DuckDBWarehouse(folder / "groundswell.duckdb", key=b"k" * 32)
@@ -131,6 +137,7 @@ class World:
             self.clock,
             tracks=self.tracks,
             settle=self.settle,
+            budget=self.budget,
         )
 
     def restart(self) -> None:
