@@ -109,6 +109,8 @@ class Mention(Word):
     place: str | None = None
     engagement: dict[str, float] = {}
     rating: float | None = None
+    #: Of the app that was used, where the platform tells it (reviews); the label ``version`` is it.
+    app_version: str | None = None
     tracks: Words = ()
     version: Whole = 0
 
@@ -200,7 +202,8 @@ class Incident(Word):
 
     ``started_at`` is when it began to hurt, ``opened_at`` when its owner said so first. ``at`` is
     when this record came to hold; ``version`` grows with every change (default: ``at`` in ms).
-    On a proposal of ours ``official_id`` is the official incident that has taken it over, ``topic``
+    ``links`` are addresses that its owner names beside its own ``url``, as of the same incident in
+    another tool. On a proposal of ours ``official_id`` is the official incident that has taken it over, ``topic``
     the one that most of its reports name, ``witnesses`` how many people had reported it by then.
     """
 
@@ -218,6 +221,7 @@ class Incident(Word):
     started_at: Instant = UNKNOWN
     resolved_at: Instant | None = None
     url: str | None = None
+    links: Words = ()
     tracks: Words = ()
     history: tuple[StatusAt, ...] = ()
     version: Summand = 0
