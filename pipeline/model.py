@@ -203,8 +203,9 @@ class Incident(Word):
     ``started_at`` is when it began to hurt, ``opened_at`` when its owner said so first. ``at`` is
     when this record came to hold; ``version`` grows with every change (default: ``at`` in ms).
     ``links`` are addresses that its owner names beside its own ``url``, as of the same incident in
-    another tool. On a proposal of ours ``official_id`` is the official incident that has taken it over, ``topic``
-    the one that most of its reports name, ``witnesses`` how many people had reported it by then.
+    another tool. On a proposal of ours ``official_id`` is the official incident that has taken it
+    over, ``topic`` the one that most of its reports name, ``witnesses`` how many people had
+    reported it by then.
     """
 
     id: Annotated[
