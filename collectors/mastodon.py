@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.budget import Budget, Window
-from collectors.kit.limits import asked_pause
+from collectors.kit.limits import refusal
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
 from collectors.kit.secret import Variable, secret
@@ -150,8 +150,8 @@ class Mastodon:
             return self._breaker.refused(self._host, status)
         if status == 0:
             return TryLater(f"{self.name}: cannot reach {self._host}")
-        after = asked_pause(headers, self._clock.now())
-        return TryLater(f"{self.name}: {self._host} answers {status}, or no JSON", after)
+        message = f"{self.name}: {self._host} answers {status}, or no JSON"
+        return refusal(message, status, headers, self._clock.now())
 
     def _connect(self) -> "Api":
         """The library, told not to wait, not to try again and not to ask for versions."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from collectors.times import instant
+from pipeline.errors import TryLater
 
 #: Whoever asks for less or more is not believed, in seconds: the windows of the platforms we know
 #: end within a quarter of an hour.
@@ -14,7 +15,23 @@ SHORTEST, LONGEST = 1.0, 900.0
 EPOCH_FROM = 1e9
 #: The first that is there counts.
 HEADERS = ("retry-after", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
+#: Statuses by which platforms say so; 420 is an old one of X.
+TOO_MANY = frozenset({420, 429})
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
+
+
+class Answered(TryLater):
+    """The platform answered that it gives nothing: the call is over, and nothing was paid."""
+
+
+class Limited(Answered):
+    """The platform asks us to wait: we have called too often (429)."""
+
+
+def refusal(message: str, status: int, headers: Mapping[str, str], now: datetime) -> Answered:
+    """The error for an answer that is no success, with the pause that it asks for."""
+    kind = Limited if status in TOO_MANY else Answered
+    return kind(message, asked_pause(headers, now))
 
 
 def asked_pause(

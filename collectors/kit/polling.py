@@ -19,13 +19,17 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from collectors.kit.budget import Budget
 from collectors.kit.causes import BUDGET_SPENT, LOOK_BACK_EXCEEDED
+from collectors.kit.hindrance import Hindrance
+from collectors.kit.ledger import covered, gap
+from collectors.kit.limits import Answered
 from collectors.kit.money import Purse
 from collectors.kit.progress import Place, Progress
 from collectors.kit.silence import Silence
+from collectors.kit.streaming import opening, streamed_on
 from collectors.kit.web import Stopped
 from collectors.times import from_us, to_us
 from pipeline.errors import TryLater
-from pipeline.model import Coverage, Decision, Incident, Mention, Removal
+from pipeline.model import Decision, Incident, Mention, Removal
 from pipeline.ports import Clock, Item, Unreadable
 from pipeline.roles import pause
 
@@ -63,12 +67,14 @@ class Entry(NamedTuple):
 class Page:
     """A page, in any order. ``before`` asks for the page with what is older (None: there is none).
 
-    ``is_all``: the platform has nothing older. False on the last page: it has, and keeps it.
+    ``is_all``: the platform has nothing older. False on the last page: it has, and keeps it; all
+    from ``reach`` on was there (without it: from the oldest entry on).
     """
 
     entries: Sequence[Entry]
     before: str | None = None
     is_all: bool = False
+    reach: datetime | None = None
 
 
 class Feed(Protocol):
@@ -110,7 +116,9 @@ class Habits:
     ``every``: from look to look. ``look_back``: how far the first look reaches. ``overlap``: how
     late an entry may turn up among older ones; None where entries stand in no order of time, then
     ids alone say what is new. ``pages``: how far a look walks back. ``reads``: the most one page
-    costs, for ``Purse``.
+    costs, for ``Purse``. ``delay``: how long after it was said a post is not found yet.
+    ``from_read``: a look begins (by our clock) where the last one ended and not at the newest
+    entry, which is paid again with every look where entries cost.
     """
 
     every: timedelta
@@ -118,6 +126,8 @@ class Habits:
     overlap: timedelta | None = timedelta(minutes=5)
     pages: int = 100
     reads: int = 0
+    delay: timedelta = timedelta(0)
+    from_read: bool = False
 
 
 @dataclass(slots=True)
@@ -131,6 +141,8 @@ class _Walk:
     pages: int = 0
     is_over: bool = False
     is_cut: bool = False
+    reach: datetime | None = None
+    cause: str | None = None
 
 
 class Poller:
@@ -159,16 +171,19 @@ class Poller:
         self._walks: dict[str, _Walk] = {}
         self._failures = 0
         self._silence = silence or Silence()
+        self._hindrance = Hindrance(3 * habits.every)
         self.totals: Counter[str] = Counter()
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``."""
         progress = Progress.of(self._name, cursor, self._budget, self._purse)
         self._silence.recall(progress.own.get("silence"))
+        self._hindrance.begin(progress.places.values(), self._clock.now())
         try:
             while not stop.is_set():
                 due = self._clock.now() + self._habits.every
                 yield from self._look(progress, stop)
+                self._hindrance.over()
                 yield from self._quiet(progress, partial(_left, due, self._clock), stop)
         except Stopped:
             return
@@ -176,6 +191,7 @@ class Poller:
             # A turn that counted a call went well, so the pauses have to grow here.
             self._failures += 1
             self.totals["failures"] += 1
+            self._hindrance.met(error)
             raise TryLater(str(error), pause(self._failures, error.after)) from error
 
     def trouble(self) -> str | None:
@@ -184,12 +200,15 @@ class Poller:
 
     def _look(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
         """Every question once, and what else is to be done."""
+        yield from self._opened(progress, stop)
         for track, keys in self._tracks.items():
             for key in keys:
                 if stop.is_set():
                     return
                 yield from self._ask(Query(key, track), progress, stop)
-            yield from self._covered(track, keys, progress)
+            word = covered(self._name, track, [progress.places.get(key) for key in keys])
+            if word is not None:
+                yield Item(word, progress.cursor)
         for value in self._feed.besides(progress, stop):
             if isinstance(value, Call):
                 yield from self._allowed(progress, stop)
@@ -200,6 +219,11 @@ class Poller:
 
     def _ask(self, query: Query, progress: Progress, stop: threading.Event) -> Iterator[Item]:
         """One question: walks back, then delivers."""
+        if query.key not in self._walks and (
+            place := streamed_on(self._feed, progress.places.get(query.key), self._overlap)
+        ):
+            progress.places[query.key] = place
+            return
         if self._purse is not None:
             yield from self._affordable(query, progress, stop)
         place = progress.place(query.key, self._clock.now(), self._habits.look_back)
@@ -208,6 +232,9 @@ class Poller:
         if walk is None or walk.place != place:
             walk = self._walks[query.key] = _Walk(self._clock.now(), place)
         while not walk.is_over:
+            if walk.pages and self._is_too_dear():
+                walk.is_over, walk.is_cut, walk.cause = True, True, BUDGET_SPENT
+                break
             yield from self._allowed(progress, stop, self._habits.reads)
             if stop.is_set():
                 return
@@ -217,10 +244,15 @@ class Poller:
 
     def _step(self, query: Query, walk: _Walk, stop: threading.Event) -> None:
         """One page further back."""
-        floor = walk.place.at - (self._overlap or 0)
+        floor = self._floor(walk.place)
         if not walk.pages:  # it may have been tried for an hour: read is up to when it succeeds
             walk.asked = self._clock.now()
-        page = self._feed.page(query, from_us(floor), walk.before, stop)
+        try:
+            page = self._feed.page(query, from_us(floor), walk.before, stop)
+        except Answered:
+            if self._purse is not None:  # whatever else became of the call may have been paid
+                self._purse.take(self._clock.now(), -self._habits.reads)
+            raise
         self._failures = 0
         if self._purse is not None:
             self._purse.take(self._clock.now(), len(page.entries) - self._habits.reads)
@@ -230,7 +262,14 @@ class Poller:
         is_end = page.before is None or page.before == walk.before
         walk.is_over = is_met or page.is_all or is_end or walk.pages >= self._habits.pages
         walk.is_cut = walk.is_over and not is_met and not page.is_all
-        walk.before = page.before
+        walk.before, walk.reach = page.before, page.reach
+
+    def _floor(self, place: Place) -> int:
+        """From when on a look asks."""
+        stands = place.at
+        if self._habits.from_read:
+            stands = max(stands, place.read or 0)
+        return stands - (self._overlap or 0)
 
     def _is_met(self, entry: Entry, place: Place, floor: int) -> bool:
         """Whether an entry stands where an earlier look has been."""
@@ -242,15 +281,16 @@ class Poller:
         """What is new, oldest first, after the gap before it if there is one."""
         place, asked = walk.place, to_us(walk.asked)
         entries = sorted(walk.entries.values(), key=_in_order)
-        floor = place.at - (self._overlap or 0)
-        if walk.is_cut and entries:
-            oldest = min(to_us(entries[0].at), asked)
-            if place.read is not None and oldest > place.read:
+        floor = self._floor(place)
+        if walk.is_cut and (entries or walk.reach):
+            oldest, read = min(to_us(walk.reach or entries[0].at), asked), place.read
+            if oldest > (place.at if read is None else read):
                 place = replace(place, at=oldest - 1, ids={}, since=oldest, read=oldest)
                 progress.places[query.key] = place
-                self.totals["gaps"] += 1
-                gap = self._word(query.track, walk.place.read or oldest, oldest, LOOK_BACK_EXCEEDED)
-                yield Item(gap, progress.cursor)
+                if read is not None:
+                    self.totals["gaps"] += 1
+                    cause = walk.cause or self._hindrance.cause or LOOK_BACK_EXCEEDED
+                    yield Item(gap(self._name, query.track, read, oldest, cause), progress.cursor)
         has_come = False
         for entry in entries:
             at = min(to_us(entry.at), asked)
@@ -267,29 +307,22 @@ class Poller:
         self._silence.looked(walk.asked, has_come=has_come)
         progress.own["silence"] = self._silence.state
         since = walk.place.at if place.since is None else place.since
-        progress.places[query.key] = replace(place, since=since, read=asked)
+        read = max(since, asked - self._habits.delay // timedelta(microseconds=1))
+        progress.places[query.key] = replace(place, since=since, read=max(read, place.read or 0))
 
     # ---- coverage, waiting, counting -----------------------------------------------------------
 
-    def _covered(
-        self, track: str | None, keys: Sequence[str], progress: Progress
-    ) -> Iterator[Item]:
-        """From when to when all questions about a track were answered."""
-        places = [progress.places[key] for key in keys if key in progress.places]
-        since = max((place.since or place.at for place in places), default=0)
-        read = min((place.read or place.at for place in places), default=0)
-        if len(places) == len(keys) and read > since:
-            yield Item(self._word(track, since, read), progress.cursor)
+    def _opened(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
+        """Opens the stream, where the feed has one, with its calls counted."""
+        for _ in opening(self._feed, progress, stop):
+            yield from self._allowed(progress, stop)
+            if stop.is_set():
+                return
 
-    def _word(self, track: str | None, start: int, end: int, cause: str | None = None) -> Coverage:
-        return Coverage(
-            source=self._name,
-            track=track,
-            from_at=from_us(start),
-            to_at=from_us(end),
-            is_gap=cause is not None,
-            cause=cause,
-        )
+    def _is_too_dear(self) -> bool:
+        """Whether another page cannot be paid for now: what is further back is not bought later."""
+        now, reads = self._clock.now(), self._habits.reads
+        return self._purse is not None and self._purse.wait(now, reads) > 0
 
     def _affordable(
         self, query: Query, progress: Progress, stop: threading.Event
@@ -304,12 +337,14 @@ class Poller:
             return
         progress.places[query.key] = replace(known, at=now, since=now, read=now)
         self.totals["gaps"] += 1
-        yield Item(self._word(query.track, known.read, now, BUDGET_SPENT), progress.cursor)
+        yield Item(gap(self._name, query.track, known.read, now, BUDGET_SPENT), progress.cursor)
 
     def _allowed(
         self, progress: Progress, stop: threading.Event, reads: int = 0
     ) -> Generator[Item, None, None]:
         """Waits until a call is allowed and counts it; the count is durable when this is over."""
+        if self._budget.wait(self._clock.now()) > self._habits.every.total_seconds():
+            self._hindrance.limited()
         yield from self._quiet(progress, lambda: self._budget.wait(self._clock.now()), stop)
         if stop.is_set():
             return

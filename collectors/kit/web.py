@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from collectors.kit.breaker import REFUSED, Breaker
-from collectors.kit.limits import asked_pause
+from collectors.kit.limits import refusal
 from collectors.trouble import told
 from pipeline.decoding import load
 from pipeline.errors import GiveUp, SetAside, TryLater
@@ -119,8 +119,8 @@ class Web:
     def _refusal(self, answer: "httpx.Response", host: str) -> TryLater | GiveUp:
         if answer.status_code in REFUSED:
             return self._breaker.refused(host, answer.status_code)
-        after = asked_pause(answer.headers, self._clock.now())
-        return TryLater(f"{self._source}: {host} answers {answer.status_code}", after)
+        message = f"{self._source}: {host} answers {answer.status_code}"
+        return refusal(message, answer.status_code, answer.headers, self._clock.now())
 
     def _body(self, answer: "httpx.Response", host: str, stop: threading.Event) -> bytes:
         parts, size = [], 0

@@ -129,7 +129,7 @@ def test_entries_that_left_before_they_were_read_are_a_gap(feed: rss.Rss) -> Non
         feed.add(f"urn:{number}", START + timedelta(hours=1, minutes=number), f"Acme {number}")
     later = Listener(source(feed, clock), listener.cursor).for_(timedelta(minutes=1), clock)
     [gap] = later.gaps
-    assert gap.cause == "look-back exceeded"
+    assert gap.cause == "stopped"
     assert gap.to_at == START + timedelta(hours=1, minutes=6)
     assert later.numbers == list(range(6, 16))
 

@@ -4,10 +4,12 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collectors.kit.budget import Budget, Window
+from collectors.kit.limits import Limited
 from collectors.kit.money import Price, Purse
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
@@ -27,13 +29,17 @@ class Memory:
         self.posts: dict[int, datetime] = {}
         self.calls: list[tuple[str, datetime]] = []
         self.failing: list[bool] = []
+        self.error = TryLater("away")
+        self.reach: timedelta | None = None
 
     def page(
         self, query: Query, since: datetime, before: str | None, stop: threading.Event
     ) -> Page:
         self.calls.append((query.key, self.clock.now()))
         if self.failing and self.failing.pop(0):
-            raise TryLater("away")
+            raise self.error
+        if self.reach is not None:
+            return Page([], reach=self.clock.now() - self.reach)
         below = int(before) if before is not None else 1 << 60
         found = sorted((n for n in self.posts if n < below), reverse=True)
         entries = [self._entry(number) for number in found[:PAGE]]
@@ -89,7 +95,7 @@ def test_our_own_bound_is_a_gap_too() -> None:
     later.for_(timedelta(minutes=3), clock)
     assert later.numbers == list(range(21, 31))
     [gap] = later.gaps
-    assert (gap.cause, gap.track) == ("look-back exceeded", "acme")
+    assert (gap.cause, gap.track) == ("stopped", "acme")
     assert gap.to_at == memory.posts[21]
     assert all(gap.from_at <= memory.posts[n] for n in range(1, 21))
 
@@ -173,3 +179,68 @@ def test_after_any_cuts_and_crashes_the_ledger_is_the_truth(
     times = [at for _, at in memory.calls]
     for first in times:
         assert sum(first <= at < first + timedelta(minutes=5) for at in times) <= 30
+
+
+def test_a_long_way_back_costs_no_more_than_the_cap_either() -> None:
+    """The walk ends where the money does; what lies further back is a gap, the rest has come."""
+    clock, memory = scene()
+    price = Price(per_read=0.01, a_day=0.3, a_month=30.0, spread=False)
+    habits = Habits(timedelta(minutes=1), overlap=timedelta(0), reads=PAGE)
+    purse = Purse(price)
+    listener = Listener(Source(memory, habits=habits, purse=purse))
+    listener.for_(timedelta(minutes=2), clock)
+    listener.kill()
+    for number in range(1, 101):
+        clock.set(clock.now() + timedelta(seconds=10))
+        memory.posts[number] = clock.now()
+    later = Listener(Source(memory, habits=habits, purse=purse), listener.cursor)
+    later.until(lambda one: bool(one.numbers), clock).for_(timedelta(minutes=1), clock)
+    assert purse.spent(clock.now())[0] <= 0.3
+    assert later.numbers == list(range(101 - len(later.numbers), 101))
+    gap = later.gaps[0]
+    assert (gap.cause, gap.to_at) == ("budget spent", memory.posts[later.numbers[0]])
+
+
+def test_what_the_platform_refused_is_not_counted_as_paid() -> None:
+    """An answer that gives nothing costs nothing; a call whose end is unknown may have cost."""
+    clock, memory = scene()
+    habits = Habits(timedelta(minutes=1), reads=PAGE)
+    for error, reads in ((Limited("429"), 0), (TryLater("cut off"), PAGE)):
+        purse = Purse(Price(per_read=0.01, a_day=1.0, a_month=30.0))
+        memory.failing, memory.error = [True], error
+        listener = Listener(Source(memory, habits=habits, purse=purse))
+        listener.until(lambda one: len(one.pauses) == 1, clock)
+        assert sum(purse.reads.values()) == reads
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [(Limited("429"), "rate_limited"), (TryLater("away"), "disconnected"), (None, "stopped")],
+)
+def test_a_gap_says_what_kept_us_from_reading(error: TryLater | None, cause: str) -> None:
+    """Refusals, no connection, no process: the same posts are gone, for different reasons."""
+    clock, memory = scene()
+    habits = Habits(timedelta(minutes=1), pages=2, overlap=timedelta(0))
+    listener = Listener(Source(memory, habits=habits)).for_(timedelta(minutes=2), clock)
+    if error is None:
+        listener = listener.again(Source(memory, habits=habits))
+    else:
+        memory.failing, memory.error = [True], error
+        listener.until(lambda one: len(one.pauses) == 1, clock)
+    for number in range(1, 31):
+        clock.set(clock.now() + timedelta(seconds=10))
+        memory.posts[number] = clock.now()
+    listener.until(lambda one: bool(one.gaps), clock)
+    assert [gap.cause for gap in listener.gaps] == [cause]
+
+
+def test_what_lies_beyond_the_platforms_reach_is_a_gap_even_if_nothing_came() -> None:
+    """A week of silence after a month's outage says nothing of the three weeks before."""
+    clock, memory = scene()
+    listener = Listener(Source(memory)).for_(timedelta(minutes=2), clock)
+    clock.set(START + timedelta(days=30))
+    memory.reach = timedelta(days=7)
+    listener.until(lambda one: bool(one.gaps), clock)
+    [gap] = listener.gaps
+    assert gap.from_at < START + timedelta(minutes=3)
+    assert gap.to_at == START + timedelta(days=23)

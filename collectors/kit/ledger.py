@@ -1,0 +1,29 @@
+"""Words of coverage: what was read, and where a source was blind."""
+
+from collections.abc import Sequence
+
+from collectors.kit.progress import Place
+from collectors.times import from_us
+from pipeline.model import Coverage
+
+
+def covered(source: str, track: str | None, places: Sequence[Place | None]) -> Coverage | None:
+    """From when to when all questions about a track were answered; None before that."""
+    known = [place for place in places if place is not None]
+    since = max((place.at if place.since is None else place.since for place in known), default=0)
+    read = min((place.at if place.read is None else place.read for place in known), default=0)
+    if len(known) < len(places) or read <= since:
+        return None
+    return Coverage(source=source, track=track, from_at=from_us(since), to_at=from_us(read))
+
+
+def gap(source: str, track: str | None, start: int, end: int, cause: str) -> Coverage:
+    """That nobody read between two moments in µs since 1970, with a cause of ``kit.causes``."""
+    return Coverage(
+        source=source,
+        track=track,
+        from_at=from_us(start),
+        to_at=from_us(end),
+        is_gap=True,
+        cause=cause,
+    )
