@@ -19,6 +19,8 @@ class Asked(NamedTuple):
     path: str
     params: dict[str, str]
     headers: dict[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 class Fault(NamedTuple):
@@ -77,12 +79,16 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
             parts = urlsplit(self.path)
             params = {name: values[0] for name, values in parse_qs(parts.query).items()}
             headers = {name.lower(): value for name, value in self.headers.items()}
-            asked = Asked(parts.path, params, headers)
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            asked = Asked(parts.path, params, headers, self.command, body)
             self._send(platform.answer(asked), asked)
 
-        def _stream(self, asked: Asked) -> None:
+        do_POST = do_PUT = do_GET
+
+        def _stream(self, asked: Asked, fault: Fault) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", "text/event-stream")
+            for name, value in fault.headers or (("Content-Type", "text/event-stream"),):
+                self.send_header(name, value)
             self.end_headers()
             self.close_connection = True
 
@@ -101,7 +107,7 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
                 self.connection.close()
                 return
             if fault.kind == "stream":
-                self._stream(asked)
+                self._stream(asked, fault)
                 return
             self.send_response(fault.status)
             for name, value in fault.headers:
