@@ -18,7 +18,7 @@ from pipeline.model import Author, Mention
 from pipeline.values import MAX_NAME, MAX_TEXT_BYTES, MAX_WHOLE, UNKNOWN
 
 #: Digits of a second that Python has no room for: the model cuts them off, msgspec rounds.
-_TOO_FINE: Final = re.compile(rb":\d\d\.\d{7}")
+_TOO_FINE: Final = re.compile(rb"\d:\d\d\.\d{7}")
 _TIMES: Final = ("said_at", "event_at", "seen_at")
 _NAME: Final = Annotated[str, Meta(min_length=1)]
 

@@ -100,8 +100,8 @@ class Aliases:
         """
         found: list[dict[str, Label]] = [{} for _ in mentions]
         hits = self._raw(texts.plain)
-        places = {row for row, mention in enumerate(mentions) if mention.place}
-        for row in sorted(places.union(hits)):
+        given = {row for row, one in enumerate(mentions) if one.place or one.app_version}
+        for row in sorted(given.union(hits)):
             found[row] = self._labels(mentions[row], texts.plain[row], hits.get(row, ()))
         return found
 
@@ -137,6 +137,8 @@ class Aliases:
                     labels[head] = label
         if mention.place and (given := self._given(mention)):
             labels["place"] = given
+        if mention.app_version:
+            labels["version"] = _label("version", (told := mention.app_version[:50]), 1.0, told)
         return labels
 
     def _given(self, mention: Mention) -> Label | None:

@@ -165,3 +165,9 @@ def test_the_longest_texts_are_left_to_the_model(characters: int) -> None:
     post = {"source": "x", "external_id": "1", "text": "é" * (characters // 2), "said_at": TIMES[0]}
     assert_same(json.dumps(post, ensure_ascii=False).encode())
     assert_same(json.dumps(post | {"external_id": "i" * characters}).encode())
+
+
+def test_a_rating_with_many_digits_is_no_time() -> None:
+    """What looks for digits too fine in times does not stumble over other numbers."""
+    word = Mention(source="a", external_id="1", text="", said_at="2026-01-05", rating=10.1328125)
+    assert assert_same(word.to_json())

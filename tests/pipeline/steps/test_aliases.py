@@ -138,3 +138,12 @@ def test_any_batch_gives_the_same_as_one_by_one(texts: list[str]) -> None:
     batch = [mention(text) for text in texts]
     together = ALIASES.find(batch, prepare(batch))
     assert together == [ALIASES.find([m], prepare([m]))[0] for m in batch]
+
+
+def test_a_version_that_the_store_tells_needs_no_text() -> None:
+    """Reviews come with the version that was used; what the text names besides is another's."""
+    told = mention("crashes since 3.1").model_copy(update={"app_version": "4.2.0"})
+    batch = [told, mention("fine")]
+    first, second = ALIASES.find(batch, prepare(batch))
+    assert (first["version"].name, first["version"].sure) == ("4.2.0", True)
+    assert "version" not in second
