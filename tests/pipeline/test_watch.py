@@ -67,12 +67,13 @@ def test_twelve_reports_in_an_hour(world: World) -> None:
 
 def test_the_budget_of_false_proposals_is_a_setting(tmp_path: Path) -> None:
     """Who allows fewer false alarms is told later of what is not so clear."""
+    usual = [said(10 * i, i) for i in range(60)]
     opened = []
     for budget in (30, 0.01):
         folder = tmp_path / str(budget)
         folder.mkdir()
         world = World(folder, budget=budget)
-        world.go(BEGIN + 45, *quiet(), *failure(9, every=5))
+        world.go(BEGIN + 45, *usual, *failure(40, every=1, topic="other"))
         opened.append(min(p.opened_at for p in world.proposals()))
         world.close()
     assert opened[0] < opened[1]
