@@ -227,7 +227,8 @@ def weighed_out(posts: Sequence[Post]) -> float:
     found = repeats.find(mentions, text.prepare(mentions), MemoryRepeatIndex())
     brigades, events = Brigades(), [post.event for post in posts]
     told = [
-        brigades.is_one(event, Feedback(mention=mention, repeat=repeat, labels={}, model=""))
+        brigades.weigh([event], Feedback(mention=mention, repeat=repeat, labels={}, model=""))
+        is not None
         for event, mention, repeat in zip(events, mentions, found, strict=True)
         if repeat.kind in {"original", "near"}
     ]

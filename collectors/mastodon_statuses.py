@@ -32,6 +32,11 @@ def mention(host: str, status: Any, now: datetime) -> Mention | None:
     text, links = plain(_text(told.get("content")))
     account = status.get("account")
     author = account if isinstance(account, Mapping) else {}
+    who = {
+        "id": _numbered(host, author.get("id")),
+        "handle": _text(author.get("acct")),
+        "created_at": instant(author.get("created_at")),
+    }
     edited = instant(status.get("edited_at"))
     quoted = _inner(_inner(told.get("quote")).get("quoted_status")).get("id")
     reply_to = status.get("in_reply_to_id")
@@ -39,7 +44,7 @@ def mention(host: str, status: Any, now: datetime) -> Mention | None:
         "source": PLATFORM,
         "external_id": f"{host}/{_id(status)}",
         "kind": _kind(told is shared, bool(reply_to), bool(quoted)),
-        "author": {"id": _numbered(host, author.get("id")), "handle": _text(author.get("acct"))},
+        "author": who,
         "text": "\n\n".join(part for part in (_text(told.get("spoiler_text")), text) if part),
         "lang": told.get("language") or None,
         "said_at": instant(status.get("created_at")),

@@ -1,12 +1,14 @@
 """Brigades: many accounts that say what a few wrote, or that march behind one hashtag.
 
 Each account is a witness by the letter, so reports are weighed before they are counted. Of variants
-of one text (nears of one group of repeats) a few authors count; and reports with one hashtag count
-as long as they are few, or others say the same without it. Hashtags that name a track or a failure
-("#AcmeDown") are what people really use in one, and are free.
+of one text (nears of one group of repeats) a few authors count; reports with one hashtag, and those
+of accounts that are some days old where the platform tells, count as long as they are few, or
+others say the same beside them. Hashtags that name a track or a failure ("#AcmeDown") are what
+people really use in one, and are free.
 
 People who lose power write in their own words: on recorded crises hardly a witness falls away
-(``bench.repeats``). What falls away is still kept, labelled and linked; it witnesses nothing.
+(``bench.repeats``). What falls away is still kept, labelled and linked; it witnesses nothing, in
+bursts as in the warehouse, which hears of it by a ``Campaign``.
 """
 
 import re
@@ -14,17 +16,23 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Final
 
-from pipeline.model import Feedback, Mention
+from pipeline.model import CampaignKind, Feedback, Mention
 from pipeline.tracks import Track
 from pipeline.values import to_ms
 
-#: So many authors of one text's variants count, and so many with one hashtag, however few others
-#: there are: one less than a burst needs.
+#: So many authors of one text's variants count, and so many with one hashtag or of new accounts,
+#: however few others there are: one less than a burst needs.
 FEW: Final = 4
 #: Beyond those, a hashtag may stand in at most this share of the reports of the last hour.
 SHARE: Final = 0.6
+#: So many of them may come from new accounts. Estimates by hand, as is what is new: no public set
+#: of reports tells when its accounts were made.
+NEW_SHARE: Final = 0.4
 MINUTE: Final = 60_000  # ms
 HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+#: Accounts that are younger when they report are new.
+NEW: Final = 7 * DAY
 #: Variants of one text are one brigade's for so long: as long as a group of repeats spans.
 SPAN: Final = 72 * HOUR
 #: What hashtags say when something is broken.
@@ -49,27 +57,40 @@ class Brigades:
         self._names = {_bare(name) for track in tracks for name in _names_of(track)}
         self._variants = _Witnesses(SPAN)
         self._tagged = _Witnesses(HOUR)
+        self._new = _Witnesses(HOUR)
         self._all = _Witnesses(HOUR)
 
-    def is_one(self, track: str, report: Feedback) -> bool:
-        """Whether the report is one of a brigade's, and witnesses nothing about ``track``."""
+    def weigh(self, tracks: Sequence[str], report: Feedback) -> CampaignKind | None:
+        """Which kind of brigade the report, whose author is known, is one of; None if it counts.
+
+        A brigade about one of its ``tracks`` is enough.
+        """
+        found = [self._weigh(track, report) for track in tracks]
+        return next((kind for kind in found if kind is not None), None)
+
+    def _weigh(self, track: str, report: Feedback) -> CampaignKind | None:
         mention = report.mention
         who, at = mention.witness, to_ms(mention.event_at)
         if who is None:
-            return True
+            return None
         variants = (track, report.repeat.group) if report.repeat.kind == "near" else None
         if variants and not self._variants.has_room(variants, who, at, FEW):
-            return True
+            return "variants"
+        others = 1 + self._all.count(track, at)
         tags = [(track, tag) for tag in self._tags(mention)]
-        allowed = max(FEW, SHARE * (1 + self._all.count(track, at)))
-        if not all(self._tagged.has_room(tag, who, at, allowed) for tag in tags):
-            return True
+        if not all(self._tagged.has_room(tag, who, at, max(FEW, SHARE * others)) for tag in tags):
+            return "hashtag"
+        is_new = _is_new(mention)
+        if is_new and not self._new.has_room(track, who, at, max(FEW, NEW_SHARE * others)):
+            return "new_accounts"
         if variants:
             self._variants.add(variants, who, at)
         for tag in tags:
             self._tagged.add(tag, who, at)
+        if is_new:
+            self._new.add(track, who, at)
         self._all.add(track, who, at)
-        return False
+        return None
 
     def _tags(self, mention: Mention) -> set[str]:
         """The hashtags that are neither a track's name nor tell of a failure."""
@@ -120,6 +141,11 @@ class _Witnesses:
                 self._minutes[kind] = Counter(when // MINUTE for when in left.values())
             else:
                 del self._said[kind], self._minutes[kind]
+
+
+def _is_new(mention: Mention) -> bool:
+    made = mention.author.created_at
+    return made is not None and to_ms(mention.event_at) - to_ms(made) < NEW
 
 
 def _names_of(track: Track) -> Iterable[str]:

@@ -20,6 +20,7 @@ from pydantic import (
 from pipeline.values import (
     MAX_NAME,
     UNKNOWN,
+    AnyInstant,
     Instant,
     Name,
     Probability,
@@ -37,6 +38,8 @@ PROPOSAL = "groundswell:"
 Kind = Literal["post", "reply", "repost", "quote", "review", "comment"]
 RepeatKind = Literal["original", "copy", "near", "repost", "echo"]
 LinkState = Literal["linked", "suggested", "unlinked"]
+#: Why reports witness nothing, see ``brigades``.
+CampaignKind = Literal["variants", "hashtag", "new_accounts"]
 LinkBy = Literal["auto", "late", "person"]
 Status = Literal[
     "proposed", "investigating", "identified", "monitoring", "resolved", "postmortem", "dismissed"
@@ -80,10 +83,14 @@ class Word(BaseModel):
 
 
 class Author(Word):
-    """Who posted. Either field may be missing; without an id the post is a witness of its own."""
+    """Who posted. Any field may be missing; without an id the post is a witness of its own.
+
+    ``created_at`` is when the account was made; only the watch looks at it, it is not stored.
+    """
 
     id: str | None = None
     handle: str | None = None
+    created_at: AnyInstant = None
 
 
 class Mention(Word):
@@ -397,6 +404,22 @@ class LateLink(Word):
         return f"{mention}|{incident}"
 
 
+class Campaign(Word):
+    """That a report is one of a brigade's and witnesses nothing: what ``watch`` says of a mention.
+
+    It holds for this version of the mention; an edit is weighed anew.
+    """
+
+    mention: Name
+    mention_version: Whole = 0
+    kind: CampaignKind
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic."""
+        return self.mention
+
+
 class Decision(Word):
     """What a person settled. ``id`` is made by the client, so that sending it twice is harmless.
 
@@ -510,6 +533,7 @@ WORDS: dict[str, type[Word]] = {
         Incident,
         Feedback,
         LateLink,
+        Campaign,
         Decision,
         Profile,
         Coverage,

@@ -6,7 +6,7 @@ mention is: the shape here is derived from it.
 """
 
 import re
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -26,6 +26,7 @@ _NAME: Final = Annotated[str, Meta(min_length=1)]
 class _Author(Struct, gc=False, forbid_unknown_fields=True):
     id: str | None = None
     handle: str | None = None
+    created_at: datetime | None = None
 
 
 #: The types of fields that the model checks by more than a type.
@@ -88,6 +89,8 @@ def read_mention(data: bytes) -> Mention | None:
             before = at
     if told.author is None:
         fields["author"] = _NOBODY
+    elif (made := told.author.created_at) is not None and made.tzinfo is not UTC:
+        return None
     else:
         fields["author"] = Author.unchecked(asdict(told.author), _AUTHOR_FIELDS)
     return Mention.unchecked(fields, given)

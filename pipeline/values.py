@@ -1,9 +1,15 @@
 """The values that words are made of: moments, texts, ids and numbers that every store can hold."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, Field
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 # A platform's post has some thousand characters; a record must still fit a Kafka message.
 MAX_TEXT_BYTES = 1_048_576
@@ -62,7 +68,16 @@ def name_fits(name: str) -> str:
     return name
 
 
+def _or_none(value: Any, read: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return read(value)
+    except ValidationError:
+        return None
+
+
 Instant = Annotated[datetime, AfterValidator(in_utc)]
+#: A moment where there is one: what is none is as good as nothing, and breaks nothing.
+AnyInstant = Annotated[Instant | None, WrapValidator(_or_none)]
 Text = Annotated[str, AfterValidator(_text)]
 # Checked by a pattern, for it costs nothing: what comes as JSON was mended by ``decoding`` before.
 # An id is a key in every store, two together are one of a link's, and PostgreSQL's keys end at

@@ -250,9 +250,10 @@ class Watch:
             return
         names = tuple((h, name) for h in NAMED if (name := feedback.name(h)) is not None)
         place = feedback.name("place")
+        kind = self._brigades.weigh(tracks, feedback)
+        if kind is not None:
+            return
         for track in tracks:
-            if self._brigades.is_one(track, feedback):
-                continue
             region = (("region", self._regions.region(track, place)),) if place else ()
             bursts.add(track, Said(at, mention.witness, names + region))
 

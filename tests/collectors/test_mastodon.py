@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -85,6 +85,7 @@ def test_a_status_becomes_a_mention(platform: mastodon.Mastodon) -> None:
     assert (found.hashtags, found.mentions) == (("acme",), ("acme",))
     assert found.links == ("https://acme.example/s",)
     assert found.author_id == f"mastodon:{host}/7"
+    assert found.author.created_at == datetime(2019, 4, 1, tzinfo=UTC)
 
 
 def test_a_repost_and_a_quote_of_something_deleted(platform: mastodon.Mastodon) -> None:

@@ -30,7 +30,14 @@ def report(number: int, text: str = "my parcels are stuck", **fields: Any) -> Fe
 def counted(*reports: Feedback) -> int:
     """How many of the reports count."""
     brigades = Brigades(TRACKS)
-    return sum(not brigades.is_one("nordwind", each) for each in reports)
+    return sum(brigades.weigh(["nordwind"], each) is None for each in reports)
+
+
+def account(number: int, *, days: float | None) -> Author:
+    """An account that was made so many days before it reports."""
+    at = NOON + timedelta(minutes=number)
+    made = None if days is None else at - timedelta(days=days)
+    return Author(id=f"a{number}", created_at=made)
 
 
 def near(number: int, group: str = "x:0", **fields: Any) -> Feedback:
@@ -88,8 +95,8 @@ def test_a_report_that_comes_again_gets_its_answer_again() -> None:
     """A restart reads the topic once more."""
     told = [report(0), *(near(number) for number in range(1, 9))]
     brigades = Brigades(TRACKS)
-    first = [brigades.is_one("nordwind", each) for each in told]
-    assert [brigades.is_one("nordwind", each) for each in told] == first
+    first = [brigades.weigh(["nordwind"], each) for each in told]
+    assert [brigades.weigh(["nordwind"], each) for each in told] == first
 
 
 def test_tracks_are_apart() -> None:
@@ -97,17 +104,41 @@ def test_tracks_are_apart() -> None:
     brigades = Brigades()
     told = [near(number) for number in range(9)]
     for track in ("nordwind", "acme"):
-        assert sum(not brigades.is_one(track, each) for each in told) == FEW
+        assert sum(brigades.weigh([track], each) is None for each in told) == FEW
 
 
-def test_nobody_known_is_nobody() -> None:
-    """A repost without an author witnesses nothing."""
-    assert counted(report(1, kind="repost", author=Author())) == 0
+def test_a_brigade_about_one_track_is_enough() -> None:
+    """A post that names two services witnesses for neither if it is a campaign against one."""
+    brigades = Brigades(TRACKS)
+    told = [report(n, f"{n} gone #LeaveNordwind") for n in range(9)]
+    assert [brigades.weigh(["nordwind"], each) for each in told[:8]] == [None] * FEW + [
+        "hashtag"
+    ] * 4
+    assert brigades.weigh(["acme", "nordwind"], told[8]) == "hashtag"
+
+
+def test_new_accounts_in_a_row() -> None:
+    """Forty accounts made this week, each with words of its own, are hardly forty people."""
+    told = [report(n, author=account(n, days=n % 6)) for n in range(40)]
+    assert counted(*told) == FEW
+    assert Brigades().weigh(["nordwind"], told[0]) is None
+
+
+def test_new_accounts_among_old_ones() -> None:
+    """In a failure people join to complain; the same is said by others, too."""
+    told = [report(n, author=account(n, days=2 if n % 3 == 0 else 900)) for n in range(60)]
+    assert counted(*told) == 60
+
+
+def test_accounts_of_unknown_age_are_not_new() -> None:
+    """Most platforms do not tell; and a clock that is wrong makes nobody new for ever."""
+    assert counted(*(report(n, author=account(n, days=None)) for n in range(40))) == 40
+    assert counted(*(report(n, author=account(n, days=7)) for n in range(40))) == 40
 
 
 def test_what_is_past_is_forgotten() -> None:
     """Years of reports leave nothing behind but the last days."""
     brigades = Brigades()
     for number in range(5_000):
-        brigades.is_one("nordwind", near(number, f"x:{number}", minute=number * 60))
+        brigades.weigh(["nordwind"], near(number, f"x:{number}", minute=number * 60))
     assert len(brigades._variants._said) < 2_000

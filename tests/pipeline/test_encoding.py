@@ -38,7 +38,7 @@ MENTIONS = st.builds(
     Mention,
     source=NAMES,
     external_id=NAMES,
-    author=st.builds(Author, id=MAYBE, handle=MAYBE),
+    author=st.builds(Author, id=MAYBE, handle=MAYBE, created_at=st.none() | TIMES),
     text=TEXTS,
     lang=MAYBE,
     said_at=TIMES,

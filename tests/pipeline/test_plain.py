@@ -51,7 +51,13 @@ ODD = st.one_of(
     st.dictionaries(st.text(max_size=3), st.integers() | st.text(max_size=3), max_size=2),
 )
 AUTHORS = st.fixed_dictionaries(
-    {}, optional={"id": TEXTS | ODD, "handle": TEXTS | st.none(), "other": ODD}
+    {},
+    optional={
+        "id": TEXTS | ODD,
+        "handle": TEXTS | st.none(),
+        "created_at": st.sampled_from(TIMES) | ODD,
+        "other": ODD,
+    },
 )
 #: Of each field what it may be and what it may not; most fields of a post are as they should be.
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
@@ -139,6 +145,7 @@ def test_broken_bytes_are_never_read_otherwise(word: Mention, chance: st.DataObj
         '"said_at":"2026-01-05","text":"x","text":"y"',
         '"said_at":"2026-01-05T12:00:00Z","event_at":null,"author":null',
         '"said_at":"2026-01-05T12:00:00Z","author":{"id":"a","id":7}',
+        '"said_at":"2026-01-05T12:00:00Z","author":{"created_at":"0001-01-01T00:00:00Z"}',
         '"said_at":"2026-01-05T12:00:00Z","version":5.0',
         '"said_at":"2026-01-05T12:00:00Z","version":true',
         '"said_at":"2026-01-05T12:00:00Z","version":9223372036854775807',

@@ -33,7 +33,12 @@ class Mastodon(Platform):
             "url": f"https://social.example/@alice/{number}",
             "in_reply_to_id": None,
             "reblog": None,
-            "account": {"id": "7", "acct": "alice", "url": "https://social.example/@alice"},
+            "account": {
+                "id": "7",
+                "acct": "alice",
+                "url": "https://social.example/@alice",
+                "created_at": "2019-04-01T00:00:00.000Z",
+            },
             "tags": [{"name": "acme", "url": "https://social.example/tags/acme"}],
             "mentions": [],
         } | more
