@@ -78,6 +78,14 @@ def _found(place: str) -> Any:
 
 KINDS = (
     Kind(
+        "appstore",
+        "social",
+        "collectors.appstore:AppStore",
+        "collectors.appstore:AppStoreSettings",
+        ("app", "tracks"),
+        address="https://itunes.apple.com",
+    ),
+    Kind(
         "bluesky",
         "social",
         "collectors.bluesky:Bluesky",
@@ -103,6 +111,16 @@ KINDS = (
         listens=True,
     ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),
+    Kind(
+        "reddit",
+        "social",
+        "collectors.reddit:Reddit",
+        "collectors.reddit:RedditSettings",
+        ("client_id", "secret_from"),
+        rechecks=True,
+        listens=True,
+        address="https://oauth.reddit.com",
+    ),
     Kind("rss", "social", "collectors.rss:Rss", "collectors.rss:RssSettings", ("url",)),
     Kind(
         "statuspage",
