@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp, TryLater
-from pipeline.model import Coverage, Mention, Removal
+from pipeline.model import Coverage, Incident, Mention, Removal
 from pipeline.ports import Collector, Item, Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
 from tests.servers.platform import Fault, Platform
@@ -96,9 +96,13 @@ class Listener:
             self.cursor = item.cursor
             if item.value is not None:
                 self.came.append(item.value)
-            if isinstance(item.value, Mention) and (n := _number(item.value)) not in self.numbers:
-                self.numbers.append(n)
+            if isinstance(item.value, Mention | Incident):
+                self._heard(_number(item.value))
         raise AssertionError("it never came")
+
+    def _heard(self, number: int) -> None:
+        if number not in self.numbers:
+            self.numbers.append(number)
 
     def for_(self, span: timedelta, clock: ManualClock) -> "Listener":
         """Reads on for so long, in the clock's time."""
@@ -126,8 +130,9 @@ class Listener:
         self._items = None
 
 
-def _number(mention: Mention) -> int:
-    found = mention.text.rsplit(" ", 1)[-1]
+def _number(told: Mention | Incident) -> int:
+    text = told.text if isinstance(told, Mention) else told.title
+    found = text.rsplit(" ", 1)[-1]
     return int(found) if found.isdecimal() else 0
 
 
