@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from ahocorasick_rs import AhoCorasick
 from pydantic import ConfigDict, Field
 
+from pipeline.disguise import unmasked
 from pipeline.model import Mention, Word
 from pipeline.values import Words
 
@@ -101,10 +102,8 @@ class Matcher:
 
 
 def folded(text: str) -> str:
-    """The text as patterns are compared: no differences of case or width, single spaces."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return " ".join(text.casefold().split())
+    """The text as patterns are compared: no case, width or disguise, single spaces."""
+    return " ".join((text.casefold() if text.isascii() else unmasked(text)).split())
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

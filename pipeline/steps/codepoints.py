@@ -18,15 +18,6 @@ SIZE: Final = 0x110000
 # Beyond this plane only ideographs, tags and private use are assigned.
 _ASKED: Final = 0x20000
 
-#: Marks that are piled on Latin letters; writing systems that need marks use others.
-PILED_MARKS: Final = (
-    (0x0300, 0x036F),
-    (0x0483, 0x0489),
-    (0x1AB0, 0x1AFF),
-    (0x1DC0, 0x1DFF),
-    (0x20D0, 0x20FF),
-    (0xFE20, 0xFE2F),
-)
 #: Characters without a look of their own that Unicode files under letters, marks or symbols.
 _BLANKS: Final = (
     (0x034F, 0x034F),  # grapheme joiner

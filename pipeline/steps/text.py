@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.disguise import LOOK_ALIKE, PILED_MARKS
 from pipeline.model import Mention
 from pipeline.steps import codepoints as cp
 
@@ -25,7 +26,7 @@ _CUT_FIRST: Final = 4 * LOOKED_AT
 # ASCII controls but for white space.
 _CONTROLS: Final = dict.fromkeys(np.flatnonzero(cp.CLASS[:128] == cp.INVISIBLE).tolist())
 _MARKS = cp.as_class(cp.ranges_of(cp.CLASS == cp.MARK))
-_PILED = cp.as_class(cp.PILED_MARKS)
+_PILED = cp.as_class(PILED_MARKS)
 # Two marks on a letter are a language (Vietnamese), more are decoration; scripts that build
 # syllables from marks get four.
 _PILE: Final = re.compile(f"([{_PILED}]{{2}})[{_PILED}]+")
@@ -45,16 +46,6 @@ _CREDITS: Final = ("via ", "cc ", "h/t ", "hat tip ")
 # The word before the dots was cut where a platform shortened a post.
 _CUT_OFF: Final = re.compile(r"(?:\s|^)\S*\.{3}$")
 _SHORTENED_FROM: Final = 100
-
-# Letters of Greek and Cyrillic that look like a Latin one; folded only in words that mix scripts,
-# so that Russian stays Russian and "раypal" becomes "paypal".
-_LOOK_ALIKE: Final = dict(
-    zip(
-        "авсԁеһіјкӏмпорԛстухѕԝьгαβεικνορτυχωѵёї",
-        "abcdehijklmnopqctyxswbraveiknoptuxwvei",
-        strict=True,
-    )
-) | {"в": "b", "н": "h", "β": "b", "ο": "o", "ν": "v", "γ": "y", "η": "n", "з": "3"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +183,7 @@ def _keep() -> NDArray[np.uint32]:
     table = np.arange(cp.SIZE, dtype=np.uint32)
     table[np.isin(cp.CLASS, (cp.OTHER, cp.SPACE, cp.SYMBOL))] = ord(" ")
     table[cp.CLASS == cp.INVISIBLE] = _DROP
-    for first, last in cp.PILED_MARKS:
+    for first, last in PILED_MARKS:
         table[first : last + 1] = _DROP
     for sign in "'’`´ʼ":  # don't, don’t and dont are one word
         table[ord(sign)] = _DROP
@@ -206,7 +197,7 @@ _KEEP: Final = _keep()
 def _scripts() -> tuple[NDArray[np.uint32], NDArray[np.uint8]]:
     """The look-alike of each code point, and its script: 1 Latin, 2 Greek or Cyrillic, else 0."""
     alike = np.arange(cp.SIZE, dtype=np.uint32)
-    for foreign, latin in _LOOK_ALIKE.items():
+    for foreign, latin in LOOK_ALIKE.items():
         alike[ord(foreign)] = ord(latin)
     script = np.zeros(cp.SIZE, np.uint8)
     script[ord("a") : ord("z") + 1] = 1

@@ -45,6 +45,11 @@ MATCHER = Matcher([ACME, NORDWIND])
         "éclair\u00a0Shop",
         "e\u0301clair shop",
         "see acme.example/status",
+        "A\u200bc\u200bm\u200be is down",  # invisible characters between the letters
+        "a\u00adcme",
+        "Асmе is down",  # the A, the c and the last letter are Cyrillic
+        "αcme",
+        "A\u0334\u0321\u0354c\u0338m\u0337e\u0338 is down",  # marks that form no letter
     ],
 )
 def test_matches(text: str) -> None:
@@ -67,6 +72,8 @@ def test_matches(text: str) -> None:
         "mail me: joe@acmehelp.example",  # an address is no handle
         "x.example/page#acmedown",
         "#acmehelp @acmedown",
+        "асме",  # a word of Cyrillic letters only is a word of its own
+        "\u200b",
     ],
 )
 def test_does_not_match(text: str) -> None:
