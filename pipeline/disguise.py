@@ -33,7 +33,8 @@ _SUSPECT: Final = re.compile(f"[{_UNSEEN}{_PILED}]")
 # NFKC needs time with the square of a pile of marks; no letter has more than two.
 _PILE: Final = re.compile(f"([{_PILED}]{{2}})[{_PILED}]+")
 _LATIN, _FOREIGN = "a-z\u00df-\u024f", "\u0370-\u052f"
-_MIXED: Final = re.compile(rf"\w*(?:[{_LATIN}][{_FOREIGN}]|[{_FOREIGN}][{_LATIN}])\w*")
+_MIXED: Final = re.compile(f"[{_LATIN}][{_FOREIGN}]|[{_FOREIGN}][{_LATIN}]")
+_WORD: Final = re.compile(r"\w+")
 _TO_LATIN: Final = str.maketrans(LOOK_ALIKE)
 
 
@@ -48,4 +49,8 @@ def unmasked(text: str) -> str:
     text = unicodedata.normalize("NFKC", text).casefold()
     if _SUSPECT.search(text):  # normalising and folding bring marks of their own
         text = _SUSPECT.sub("", text)
-    return _MIXED.sub(lambda word: word[0].translate(_TO_LATIN), text)
+    return _WORD.sub(_in_one_script, text) if _MIXED.search(text) else text
+
+
+def _in_one_script(word: re.Match[str]) -> str:
+    return word[0].translate(_TO_LATIN) if _MIXED.search(word[0]) else word[0]
