@@ -1,4 +1,4 @@
-"""The warehouse in one DuckDB file: tables, upserts and views stand in ``duckdb_sql/*.sql``.
+"""The warehouse in one DuckDB file: its SQL stands in ``common_sql`` and ``duckdb_sql``.
 
 The stable names are those of ``views.sql``; tables may change. Times are TIMESTAMP in UTC without a
 zone: they come out the same in every session and need no time zone library to be read. ``rows`` and
@@ -19,7 +19,7 @@ import orjson
 from pipeline.errors import GiveUp, Misuse
 from pipeline.model import Removal
 from pipeline.ports import Row, Rows, Table
-from sinks import sql as named
+from sinks.dialect import QUERIES, VIEWS, Dialect
 from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
 from sinks.duckdb_query import answer
 from sinks.duckdb_write import DuckDBUpserts
@@ -28,7 +28,7 @@ from sinks.write import Write
 
 PROGRAM = "groundswell"
 SCHEMA = 1
-_FOLDER = "duckdb_sql"
+DUCKDB = Dialect("duckdb_sql")
 
 
 class DuckDBWarehouse:
@@ -50,9 +50,8 @@ class DuckDBWarehouse:
             raise Misuse(f"there is no warehouse at {path}")
         self.path = path
         self._file = DuckDBFile(path, read_only=read_only, memory_limit=memory_limit)
-        self._upserts = named.load(_FOLDER, "upserts")
-        files = ("queries", "crowd_queries", "source_queries")
-        self._queries = {name: q for file in files for name, q in named.load(_FOLDER, file).items()}
+        self._upserts = DUCKDB.load("upserts")
+        self._queries = DUCKDB.load(*QUERIES)
         self._writing = threading.Lock()
         self._revision = 0
         self._holds_erased = False
@@ -175,7 +174,7 @@ class DuckDBWarehouse:
         with self._file.transaction() as cursor:
             tables = {row[0] for row in cursor.execute("SHOW TABLES").fetchall()}
             if not tables and not read_only:
-                for table in named.load(_FOLDER, "schema").values():
+                for table in DUCKDB.load("schema").values():
                     cursor.execute(table.text)
                 self._set_meta(cursor, "program", PROGRAM)
                 self._set_meta(cursor, "schema", str(SCHEMA))
@@ -195,7 +194,7 @@ class DuckDBWarehouse:
             )
 
     def _renew_views(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        views = {**named.load(_FOLDER, "views"), **named.load(_FOLDER, "crowd_views")}
+        views = DUCKDB.views(*VIEWS)
         text = "\n".join(view.text for view in views.values())
         digest = hashlib.sha256(text.encode()).hexdigest()
         if self._meta(cursor).get("views") == digest:

@@ -19,7 +19,7 @@ class DuckDBUpserts:
     def run(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
         """Runs one section of ``upserts.sql`` over a batch, which it calls ``batch``."""
         self._cursor.register("batch", batch)
-        try:
-            return self._cursor.execute(self._statements[name].text, values or None).fetchall()
-        finally:
-            self._cursor.unregister("batch")
+        found = self._cursor.execute(self._statements[name].text, values or None).fetchall()
+        # Not after an error: it would fail, too, and hide the first; the cursor is closed then.
+        self._cursor.unregister("batch")
+        return found

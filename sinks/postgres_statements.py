@@ -1,4 +1,4 @@
-"""Our named SQL as PostgreSQL takes it: templates filled in, values by number, not by name."""
+"""Our named SQL as PostgreSQL takes it: values by number, not by name, small batches as arrays."""
 
 import re
 from collections.abc import Mapping
@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from sinks import sql as named
+from sinks.dialect import VIEWS, Dialect
 
-FOLDER: Final = "postgres_sql"
 # Literals and comments are matched too, so that nothing inside them is taken for a value.
 _TOKEN = re.compile(r"'(?:[^']|'')*'|--[^\n]*|\$([a-z_]\w*)")
-_USE = re.compile(r"@(\w+)\(([^()]*)\)")
+
+
+def _batch(columns: list[str]) -> str:
+    """``@batch(id text)``: a relation of the values named ``$id``, an array for each column."""
+    pairs = (column.split() for column in columns)
+    return "(SELECT " + ", ".join(f"unnest(${n}::{kind}[]) AS {n}" for n, kind in pairs) + ")"
+
+
+POSTGRES: Final = Dialect("postgres_sql", {"batch": _batch})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +33,14 @@ class Statement:
         return [_bindable(values.get(name)) for name in self.values] if self.values else None
 
 
-def load(file: str) -> dict[str, Statement]:
-    """The statements of ``sinks/postgres_sql/<file>.sql``."""
-    templates = {**named.load(FOLDER, "templates"), **named.load(FOLDER, "crowd_templates")}
-    return {
-        name: numbered(filled(query.text, templates))
-        for name, query in named.load(FOLDER, file).items()
-    }
+def load(*files: str) -> dict[str, Statement]:
+    """The statements of these files."""
+    return {name: numbered(query.text) for name, query in POSTGRES.load(*files).items()}
 
 
-def filled(text: str, templates: Mapping[str, named.Query]) -> str:
-    """The text with every ``@template(relations)`` written out."""
-
-    def write_out(use: re.Match[str]) -> str:
-        body = templates[use.group(1)].text
-        for number, relation in enumerate(use.group(2).split(","), start=1):
-            body = body.replace(f"@{number}", relation.strip())
-        return f"(\n{body}\n)"
-
-    return _USE.sub(write_out, text)
+def views() -> dict[str, Statement]:
+    """The views, each after those that it reads."""
+    return {name: numbered(query.text) for name, query in POSTGRES.views(*VIEWS).items()}
 
 
 def numbered(text: str) -> Statement:

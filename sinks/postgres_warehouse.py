@@ -29,6 +29,7 @@ from pipeline.errors import GiveUp
 from pipeline.model import Removal
 from pipeline.ports import Row, Rows, Table
 from sinks import postgres_statements as statements
+from sinks.dialect import QUERIES
 from sinks.keys import Keys
 from sinks.postgres_link import Connection, PostgresLink
 from sinks.postgres_query import answer
@@ -106,8 +107,7 @@ class PostgresWarehouse:
         self._link = PostgresLink(url, schema, setting)
         self._analysts = PostgresLink(reading or url, schema, setting)
         self._upserts = statements.load("upserts")
-        self._queries = statements.load("queries") | statements.load("crowd_queries")
-        self._queries |= statements.load("source_queries")
+        self._queries = statements.load(*QUERIES)
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._prepare()
@@ -319,8 +319,7 @@ class PostgresWarehouse:
             connection.run_all(["SET LOCAL statement_timeout = 0", *missing])
 
     def _renew_views(self, connection: Connection, meta: Mapping[str, str]) -> None:
-        named = statements.load("views") | statements.load("crowd_views")
-        views = [view.text for view in named.values()]
+        views = [view.text for view in statements.views().values()]
         digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
         if meta.get("views") == digest:
             return

@@ -61,6 +61,8 @@ def _query(name: str, lines: list[str], origin: str) -> Query:
 
 
 def load(folder: str, file: str) -> Mapping[str, Query]:
-    """The queries of ``sinks/<folder>/<file>.sql``."""
+    """The queries of ``sinks/<folder>/<file>.sql``, none if there is no such file."""
     source: Traversable = files("sinks") / folder / f"{file}.sql"
+    if not source.is_file():
+        return {}
     return parse(source.read_text(encoding="utf-8"), f"{folder}/{file}.sql")

@@ -339,7 +339,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if mount is None or subprocess.run([mount, *options], check=False).returncode:
         pytest.skip("mounting a small tmpfs needs root: the full disk is NOT tested here")
     yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    # Lazily: a failed test may have left its warehouse open; a mount that stays stops later runs.
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
 def test_full_disk(small_disk: Path) -> None:

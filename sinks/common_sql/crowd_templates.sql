@@ -7,7 +7,7 @@
 -- neither component nor topic tells apart.
 WITH said AS (
     SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
-        label_evidence -> 'place' -> 1 ->> 'value' AS place_in,
+        ((label_evidence -> 'place') -> 1) ->> 'value' AS place_in,
         CASE WHEN is_report THEN 'broken' ELSE 'works' END AS says
     FROM @3
     WHERE witness IS NOT NULL AND (is_report OR (intent = 'recovery'
@@ -40,8 +40,8 @@ JOIN said s ON (s.event_at > i.resolved_at AND s.event_at <= i.resolved_at + INT
         AND s.event_at < i.started_at - INTERVAL '1 hour')
 LEFT JOIN matter m ON m.incident_id = i.incident_id
 WHERE NOT i.is_proposed AND i.status IN ('resolved', 'postmortem') AND i.resolved_at IS NOT NULL
-    AND (cardinality(i.tracks) = 0 OR s.tracks && i.tracks)
-    AND (s.component IS NULL OR cardinality(i.components) = 0
+    AND (i.tracks = ARRAY[]::text[] OR s.tracks && i.tracks)
+    AND (s.component IS NULL OR i.components = ARRAY[]::text[]
         OR strpos(lower(array_to_string(i.components, '|')), lower(s.component)) > 0)
     AND (s.topic IS NULL OR s.topic = 'outage' OR m.topics IS NULL OR s.topic = ANY (m.topics))
     AND s.id NOT IN (SELECT id FROM linked)
@@ -88,8 +88,8 @@ WITH official AS (
             AS components
     FROM named n JOIN official o ON o.incident_id = n.incident_id
     -- Places only where we understand what regions the official word means: it names one we found.
-    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN cardinality(o.components) > 0
-        ELSE cardinality(o.regions) > 0 AND EXISTS (SELECT 1 FROM named k
+    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN o.components <> ARRAY[]::text[]
+        ELSE o.regions <> ARRAY[]::text[] AND EXISTS (SELECT 1 FROM named k
             WHERE k.incident_id = n.incident_id AND k.head = 'region' AND k.is_told) END
     GROUP BY n.incident_id, n.hour
 )
@@ -117,7 +117,7 @@ LEFT JOIN crowd_elsewhere e ON e.incident_id = c.incident_id
 -- with the incidents that words on links (@2) name.
 WITH claimed AS (
     SELECT m.id, m.witness, m.event_at, m.tracks, m.track, l.incident_id,
-        json_array_elements(m.label_evidence -> 'claim') ->> 'kind' AS claim
+        @json_items(m.label_evidence -> 'claim') ->> 'kind' AS claim
     FROM @1 m
     LEFT JOIN @2 l ON l.mention_id = m.id
     WHERE strpos(m.label_evidence::text, '"claim":') > 0 AND coalesce(m.noise, 'no') <> 'yes'
@@ -128,9 +128,9 @@ SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.w
 FROM claimed c
 WHERE NOT EXISTS (
     SELECT 1 FROM incident_now i JOIN claim_words w ON w.claim = c.claim
-    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR i.tracks && c.tracks)
+    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
         AND i.opened_at <= c.event_at + INTERVAL '1 day'
         AND coalesce(i.resolved_at, c.event_at) >= c.event_at - INTERVAL '1 day'
-        AND lower(concat_ws(' ', i.title, i.updates::text)) ~ w.said
+        AND @matches(lower(concat_ws(' ', i.title, i.updates::text)), w.said)
 )
 GROUP BY c.incident_id, c.track, c.claim

@@ -17,19 +17,19 @@ WITH it AS MATERIALIZED (
     UNION
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
-    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
     UNION
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at >= i.started_at - INTERVAL '25 hours'
         AND m.event_at < i.started_at - INTERVAL '1 hour'
-    WHERE NOT i.is_proposed AND (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM fct_mention WHERE id IN (SELECT id FROM own_ids)
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
     WHERE incident_id = $id::text
 ), own_mentions_now AS MATERIALIZED (
-    SELECT * FROM @mention_now_of(own_mentions) m
+    SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
 ), said AS MATERIALIZED (
     SELECT * FROM @crowd_said_of(it, words, own_mentions_now) s
 ), whole AS (
@@ -52,14 +52,14 @@ WITH it AS MATERIALIZED (
 ), own_mentions AS MATERIALIZED (
     SELECT m.* FROM it i JOIN fct_mention m ON m.event_at >= i.started_at - INTERVAL '1 hour'
         AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
-    WHERE (cardinality(i.tracks) = 0 OR m.tracks && i.tracks)
+    WHERE (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
         AND strpos(m.label_evidence::text, '"claim":') > 0
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
 ), best AS MATERIALIZED (
     SELECT * FROM @best_link_of(words) b
 ), own_mentions_now AS MATERIALIZED (
-    SELECT * FROM @mention_now_of(own_mentions) m
+    SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
 )
 SELECT claim, CAST(sum(mentions) AS bigint) AS mentions, CAST(sum(witnesses) AS bigint) AS witnesses,
     min(first_seen_at) AS first_seen_at, max(last_seen_at) AS last_seen_at
@@ -74,7 +74,7 @@ SELECT t.track, topic, place, date_trunc('hour', event_at) AS hour,
     count(DISTINCT coalesce(author_key, id)) AS witnesses
 FROM fct_mention m
 CROSS JOIN LATERAL unnest(
-    CASE WHEN cardinality(m.tracks) = 0 THEN ARRAY[NULL]::text[] ELSE m.tracks END) t (track)
+    CASE WHEN m.tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE m.tracks END) t (track)
 WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
     AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;

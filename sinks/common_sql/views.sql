@@ -1,7 +1,6 @@
 -- The views. feedback, mention_tracks, incident_feedback, incidents, coverage, mentions_hourly and
--- removals are stable: columns may be added, never renamed or taken away. The others serve them.
--- What folds words together is a template over the names of relations (templates.sql), so that the
--- page's queries apply the same rules to a few rows instead of filtering the result for all.
+-- removals are stable: columns may be added (at the end), never renamed or taken away. The others
+-- serve them. A view may stand before another that it reads: they are made in the order needed.
 
 -- name: person_label
 -- What people said about a mention, by head: the last word, by (decided at, decision id).
@@ -36,10 +35,15 @@ FROM (
 ) said
 GROUP BY subject;
 
+-- name: repeated_group
+-- The groups that have more than their namesake.
+CREATE VIEW repeated_group AS
+SELECT DISTINCT repeat_group FROM fct_mention WHERE id <> repeat_group;
+
 -- name: mention_now
 -- All mentions as they are to be read now.
 CREATE VIEW mention_now AS
-SELECT * FROM @mention_now_of(fct_mention) m
+SELECT * FROM @mention_now_of(fct_mention, repeated_group) m
 
 -- name: incident_word
 -- A person's last word on each incident: accept, dismiss or merge.
@@ -75,7 +79,7 @@ SELECT * FROM @link_now_of(fct_mention, fct_link, fct_decision) l
 CREATE VIEW incident_feedback AS
 SELECT mention_id AS id, incident_id, link_state, link_p, link_by, evidence, decided_at
 FROM link_now l WHERE link_state IN ('linked', 'suggested') AND NOT EXISTS (
-    SELECT FROM fct_mention m WHERE m.id = l.mention_id AND (m.is_hidden OR m.is_erased));
+    SELECT 1 FROM fct_mention m WHERE m.id = l.mention_id AND (m.is_hidden OR m.is_erased));
 
 -- name: incident_now
 -- An incident with people's words folded in.
@@ -162,7 +166,7 @@ CREATE VIEW mentions_hourly AS
 SELECT track, date_trunc('hour', event_at) AS hour, intent, topic, count(*) AS mentions,
     count(DISTINCT witness) FILTER (WHERE is_report) AS witnesses
 FROM (
-    SELECT unnest(CASE WHEN cardinality(tracks) = 0 THEN ARRAY[NULL] ELSE tracks END) AS track,
+    SELECT unnest(CASE WHEN tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE tracks END) AS track,
         event_at, intent, topic, witness, is_report
     FROM mention_now
 ) m

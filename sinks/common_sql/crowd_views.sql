@@ -12,7 +12,7 @@ FROM (
 JOIN incident_now o ON o.topic = i.topic AND o.is_proposed AND o.status <> 'dismissed'
     AND o.started_at BETWEEN i.started_at - INTERVAL '30 minutes'
         AND i.started_at + INTERVAL '30 minutes'
-    AND cardinality(o.tracks) > 0 AND cardinality(i.tracks) > 0 AND NOT o.tracks && i.tracks
+    AND o.tracks <> ARRAY[]::text[] AND i.tracks <> ARRAY[]::text[] AND NOT o.tracks && i.tracks
 WHERE i.topic <> 'other'
 GROUP BY i.incident_id;
 

@@ -1,9 +1,0 @@
--- What sources ask of the warehouse.
-
--- name: held_posts
--- Ids of the mentions of $source that happened at or after $since and are still here, in the order
--- of their ids after $after, so many at most.
-SELECT id FROM fct_mention
-WHERE source = $source::VARCHAR AND event_at >= $since::TIMESTAMP AND id > $after::VARCHAR
-    AND NOT is_erased
-ORDER BY id LIMIT (coalesce($limit::BIGINT, 100));

@@ -1,0 +1,45 @@
+-- Words: how this database says what the SQL in common_sql leaves open. @name stands for the section of
+-- that name; @1 in it is the first thing in the
+-- brackets that follow it, @* is all of them.
+
+-- name: word
+-- A text that is compared by its bytes.
+VARCHAR
+
+-- name: words
+-- A list of them.
+VARCHAR[]
+
+-- name: new_rows
+-- What a write brings to a table: the Arrow table ``batch``, by the names of its columns.
+BY NAME SELECT * FROM batch
+
+-- name: batch
+-- A small batch: an Arrow table of the same name.
+batch
+
+-- name: heads_of
+-- Joins the earliest mention of the group of m, whatever arrived first: head_id and head_kind of h,
+-- NULL for a group that @1 does not name.
+LEFT JOIN (
+    SELECT repeat_group, arg_min(id, ROW(event_at, id)) AS head_id,
+        arg_min(repeat_kind, ROW(event_at, id)) AS head_kind
+    FROM fct_mention WHERE repeat_group IN (SELECT repeat_group FROM @1)
+    GROUP BY repeat_group
+) h ON h.repeat_group = m.repeat_group
+
+-- name: json_object
+-- A JSON object of names and values.
+json_object(@*)
+
+-- name: json_items
+-- The items of a JSON list, a row each.
+unnest(from_json(@1, '["JSON"]'))
+
+-- name: matches
+-- Whether a text (@1) holds a regular expression (@2).
+regexp_matches(@1, @2)
+
+-- name: rfc3339
+-- A time as JSON has it.
+strftime(@1, '%Y-%m-%dT%H:%M:%SZ')
