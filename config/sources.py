@@ -94,6 +94,14 @@ KINDS = (
         address="wss://jetstream2.us-east.bsky.network",
     ),
     Kind(
+        "googleplay",
+        "social",
+        "collectors.googleplay:GooglePlay",
+        "collectors.googleplay:GooglePlaySettings",
+        ("app", "tracks", "key_from"),
+        address="https://androidpublisher.googleapis.com",
+    ),
+    Kind(
         "hackernews",
         "social",
         "collectors.hackernews:HackerNews",
@@ -123,6 +131,13 @@ KINDS = (
     ),
     Kind("rss", "social", "collectors.rss:Rss", "collectors.rss:RssSettings", ("url",)),
     Kind(
+        "pagerduty",
+        "incident",
+        "collectors.incidents.pagerduty:pagerduty",
+        "collectors.incidents.pagerduty:PagerDutySettings",
+        address="https://api.pagerduty.com",
+    ),
+    Kind(
         "statuspage",
         "incident",
         "collectors.incidents.statuspage:Statuspage",
@@ -143,7 +158,23 @@ KINDS = (
         "collectors.webhook:WebhookSettings",
         ("name", "secret_from"),
     ),
+    Kind(
+        "x",
+        "social",
+        "collectors.x:X",
+        "collectors.x:XSettings",
+        ("token_from",),
+        rechecks=True,
+        listens=True,
+        address="https://api.twitter.com",
+    ),
 )
+
+
+def own_accounts(known: Settings) -> list[str]:
+    """Handles and ids under which we ourselves speak: what the tracks name, and our apps."""
+    apps = [str(given.own.get("app")) for given in known.source if given.type == "googleplay"]
+    return [*(name for track in known.track for name in track.own), *apps]
 
 
 def open_all(

@@ -6,6 +6,7 @@ the set alone: every status that was ever told stands in its history, every upda
 wording, every other field as the latest piece has it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,6 +27,9 @@ ENDED: Final = frozenset({"resolved", "postmortem"})
 #: An incident with more updates than this keeps the newest; tools list far fewer.
 MOST_UPDATES: Final = 500
 MOST_STEPS: Final = 500
+#: Addresses in what is said of an incident lead to what else is known of it; the first ones count.
+MOST_LINKS: Final = 50
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"'`()\[\]{}|]{4,500}")
 #: What a piece says besides its time; the rest is ours to derive.
 TOLD: Final = frozenset(
     {
@@ -139,6 +143,7 @@ class Dossier:
         status = history[-1].status
         told |= {"id": incident_id, "status": status, "history": history, "updates": updates}
         told["at"] = max(history[-1].at, *(from_us(_us(u["display_at"])) for u in updates), UNKNOWN)
+        told["links"] = tuple(texts(*told.get("links", ()), *addresses(updates)))
         told["resolved_at"] = told.get("resolved_at") or _ended_at(history)
         if status not in ENDED:
             told["resolved_at"] = None
@@ -211,7 +216,7 @@ class Ledger:
 
 
 def steps(*told: tuple[Any, Status]) -> tuple[StatusAt, ...]:
-    """Changes of status out of (time as the tool writes it, status); without a time none."""
+    """Changes of status out of (time, as the tool writes it, status); without a time none."""
     found = ((instant(at) if at else None, status) for at, status in told)
     return tuple(StatusAt(at=at, status=status) for at, status in found if at is not None)
 
@@ -232,6 +237,12 @@ def named(value: Any, name: str = "id") -> str:
     if not isinstance(found, str | int) or not str(found):
         raise SetAside(f"an incident without `{name}`")
     return str(found)
+
+
+def addresses(updates: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The addresses that updates name, as they stand there; the first ``MOST_LINKS``."""
+    found = (at.rstrip(".,;:!?") for said in updates for at in _ADDRESS.findall(said["body"]))
+    return list(dict.fromkeys(found))[:MOST_LINKS]
 
 
 def _later(held: tuple[int, Any] | None, told: tuple[int, Any]) -> tuple[int, Any]:

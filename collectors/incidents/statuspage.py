@@ -19,6 +19,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.incidents import statuspage_answers as answers
+from collectors.incidents.names import Names
 from collectors.incidents.statuspage_http import Documents, client
 from collectors.times import from_us, to_us
 from pipeline.errors import SetAside, TryLater
@@ -116,7 +117,7 @@ class Statuspage:
         self._tracks = tuple(tracks)
         self._poll = timedelta(seconds=poll_seconds)
         self._provider = provider
-        self._names = answers.Names(component_map or {}, region_map or {})
+        self._names = Names(component_map or {}, region_map or {})
         self.totals: Counter[str] = Counter()
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:

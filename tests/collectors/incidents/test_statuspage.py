@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.incidents import statuspage_answers as answers
+from collectors.incidents.names import Names
 from collectors.incidents.statuspage import Statuspage
 from pipeline.clock import ManualClock
 from pipeline.errors import SetAside, TryLater
@@ -304,7 +305,7 @@ def test_no_answer_breaks_the_mapping(field: str, value: Any, updates: bool) -> 
     raw = incident("a", ("investigating", at(1)), ("resolved", at(2)))
     (raw["incident_updates"][0] if updates else raw)[field] = value
     try:
-        made = answers.incident(raw, provider="p", names=answers.Names(), tracks=())
+        made = answers.incident(raw, provider="p", names=Names(), tracks=())
     except SetAside:
         return
     assert made.id == "p:a"
