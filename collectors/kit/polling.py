@@ -171,6 +171,7 @@ class Poller:
         self._walks: dict[str, _Walk] = {}
         self._failures = 0
         self._silence = silence or Silence()
+        self._was_pushed = False
         self._hindrance = Hindrance(3 * habits.every)
         self.totals: Counter[str] = Counter()
 
@@ -223,6 +224,7 @@ class Poller:
             place := streamed_on(self._feed, progress.places.get(query.key), self._overlap)
         ):
             progress.places[query.key] = place
+            self._heard(progress, self._clock.now(), has_come=False)
             return
         if self._purse is not None:
             yield from self._affordable(query, progress, stop)
@@ -304,13 +306,17 @@ class Poller:
         if self._overlap is None:
             listed = {number: at for number, at in place.ids.items() if number in walk.entries}
             place = replace(place, ids=listed or place.ids)
-        self._silence.looked(walk.asked, has_come=has_come)
-        progress.own["silence"] = self._silence.state
+        self._heard(progress, walk.asked, has_come=has_come)
         since = walk.place.at if place.since is None else place.since
         read = max(since, asked - self._habits.delay // timedelta(microseconds=1))
         progress.places[query.key] = replace(place, since=since, read=max(read, place.read or 0))
 
     # ---- coverage, waiting, counting -----------------------------------------------------------
+
+    def _heard(self, progress: Progress, at: datetime, *, has_come: bool) -> None:
+        self._silence.looked(at, has_come=has_come or self._was_pushed)
+        self._was_pushed = False
+        progress.own["silence"] = self._silence.state
 
     def _opened(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
         """Opens the stream, where the feed has one, with its calls counted."""
@@ -321,8 +327,8 @@ class Poller:
 
     def _is_too_dear(self) -> bool:
         """Whether another page cannot be paid for now: what is further back is not bought later."""
-        now, reads = self._clock.now(), self._habits.reads
-        return self._purse is not None and self._purse.wait(now, reads) > 0
+        purse = self._purse
+        return purse is not None and purse.wait(self._clock.now(), self._habits.reads) > 0
 
     def _affordable(
         self, query: Query, progress: Progress, stop: threading.Event
@@ -333,11 +339,10 @@ class Poller:
             return
         yield from self._quiet(progress, lambda: purse.wait(self._clock.now(), reads), stop)
         known, now = progress.places.get(query.key), to_us(self._clock.now())
-        if known is None or known.read is None or now <= known.read:
-            return
-        progress.places[query.key] = replace(known, at=now, since=now, read=now)
-        self.totals["gaps"] += 1
-        yield Item(gap(self._name, query.track, known.read, now, BUDGET_SPENT), progress.cursor)
+        if known is not None and known.read is not None and now > known.read:
+            progress.places[query.key] = replace(known, at=now, since=now, read=now)
+            self.totals["gaps"] += 1
+            yield Item(gap(self._name, query.track, known.read, now, BUDGET_SPENT), progress.cursor)
 
     def _allowed(
         self, progress: Progress, stop: threading.Event, reads: int = 0
@@ -375,6 +380,7 @@ class Poller:
             at = min(to_us(told.at), to_us(self._clock.now()))
             for key, place in progress.places.items():
                 progress.places[key] = replace(place, ids={**place.ids, told.number: at})
+            self._was_pushed = True
             yield Item(told.value, progress.cursor)
 
 
