@@ -1,8 +1,10 @@
 """Claims: what people say about the cause that only its owner could know ("hacked", "data leaked").
 
 They are collected as rumours, with counts and first seen, and never taken as facts: no other step
-and no proposal looks at them. The phrases stand in ``claims.json`` beside this file, by claim and
-language; all of them are looked for in every post, since languages borrow from each other.
+and no proposal looks at them. What an official word states itself is a rumour no longer
+(``stated``). The phrases stand in ``claims.json`` beside this file, by claim and language, those of
+people in whole words, those of official words by their beginnings; all of them are looked for in
+every text, since languages borrow from each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +29,6 @@ class _Known(NamedTuple):
     finder: AhoCorasick
     phrases: Sequence[str]
     claims: Mapping[str, Sequence[str]]  # the claims that a phrase makes
-    denials: frozenset[str]
 
 
 def names() -> tuple[str, ...]:
@@ -41,20 +42,29 @@ def find(texts: Texts) -> list[dict[str, Label]]:
     The first claim is the label's name; it is never sure. The reasons' kind is the claim, their
     value the words that make it.
     """
-    known = _known()
-    return [_label(f" {text} ", known) for text in texts.canonical]
+    known = _of_people()
+    return [_label(_made(f" {text} ", known)) for text in texts.canonical]
 
 
-def _label(text: str, known: _Known) -> dict[str, Label]:
-    hits = known.finder.find_matches_as_indexes(text, overlapping=True)
-    if not hits:
-        return {}
+def stated(texts: Sequence[str]) -> list[str]:
+    """The claims that an official word makes itself, in these texts of one incident, in order."""
+    known = _of_officials()
+    canonical = prepare_texts(list(texts)).canonical
+    return sorted({claim for text in canonical for claim in _made(f" {text} ", known)})
+
+
+def _made(text: str, known: _Known) -> dict[str, str]:
+    """The claims that a text makes, each with the longest words that make it."""
     found: dict[str, str] = {}
-    for which, start, _ in hits:
-        if known.denials.isdisjoint(text[:start].split()[-DENIED_WITHIN:]):
+    for which, start, _ in known.finder.find_matches_as_indexes(text, overlapping=True):
+        if _denials().isdisjoint(text[:start].split()[-DENIED_WITHIN:]):
             phrase = known.phrases[which]
             for claim in known.claims[phrase]:
                 found[claim] = max(found.get(claim, ""), phrase.strip(), key=len)
+    return found
+
+
+def _label(found: Mapping[str, str]) -> dict[str, Label]:
     if not found:
         return {}
     reasons = tuple(Evidence(kind=claim, value=words, weight=P) for claim, words in found.items())
@@ -70,16 +80,29 @@ def _data() -> dict[str, dict[str, dict[str, list[str]]]]:
 
 
 @cache
-def _known() -> _Known:
+def _of_people() -> _Known:
+    return _known("claims", " ")
+
+
+@cache
+def _of_officials() -> _Known:
+    return _known("official", "")
+
+
+def _known(who: str, end: str) -> _Known:
+    """The phrases of people or officials; ``end`` is what must follow them."""
     claims: dict[str, list[str]] = {}
-    for claim, languages in _data()["claims"].items():
+    for claim, languages in _data()[who].items():
         given = [phrase for phrases in languages.values() for phrase in phrases]
         for phrase in prepare_texts(given).canonical:
-            of = claims.setdefault(f" {phrase} ", [])
+            of = claims.setdefault(f" {phrase}{end}", [])
             if claim not in of:
                 of.append(claim)
     phrases = sorted(claims)
     finder = AhoCorasick(phrases, matchkind=MatchKind.Standard, store_patterns=False)
-    return _Known(
-        finder, phrases, claims, frozenset(prepare_texts(list(_data()["denials"])).canonical)
-    )
+    return _Known(finder, phrases, claims)
+
+
+@cache
+def _denials() -> frozenset[str]:
+    return frozenset(prepare_texts(list(_data()["denials"])).canonical)

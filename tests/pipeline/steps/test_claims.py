@@ -56,6 +56,37 @@ def test_what_is_no_claim(text: str) -> None:
     assert found(text) == {}
 
 
+@pytest.mark.parametrize(
+    ("text", "claims_made"),
+    [
+        ("We have identified unauthorised access to some accounts.", ["data_leaked", "hacked"]),
+        ("Investigamos un ciberataque.", ["hacked"]),
+        ("Dados de clientes foram vazados.", ["data_leaked"]),
+        ("Une fuite de données est confirmée.", ["data_leaked"]),
+        ("Ein Cyberangriff stört unsere Systeme.", ["hacked"]),
+        ("Il cavo tagliato è in riparazione", ["sabotage"]),
+        ("نؤكد حدوث اختراق لأنظمتنا", ["hacked"]),
+        ("हमारे सिस्टम पर साइबर हमला हुआ है", ["hacked"]),
+        ("Acme has gone into administration.", ["insolvent"]),
+        ("Es wird Lösegeld verlangt", ["ransomware"]),
+        ("We were not hacked and there is no evidence of unauthorised access.", []),
+        ("Wir wurden nicht gehackt.", []),
+        ("Please clear the cache on the administration page.", []),
+    ],
+)
+def test_what_an_official_word_states(text: str, claims_made: list[str]) -> None:
+    """In the languages of the claims, by beginnings of words; what is denied is not stated."""
+    assert claims.stated(["Delayed messages", text]) == claims_made
+
+
+def test_official_words_know_every_claim_in_every_language() -> None:
+    """A rumour must be able to end wherever it could begin."""
+    people, officials = (claims._data()[who] for who in ("claims", "official"))
+    assert {claim: set(words) for claim, words in people.items()} == {
+        claim: set(words) for claim, words in officials.items()
+    }
+
+
 def test_several_claims() -> None:
     """A post may make more than one; the label is never sure."""
     (labels,) = claims.find(prepare_texts(["acme got hacked and passwords leaked"]))
