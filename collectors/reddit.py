@@ -1,0 +1,269 @@
+"""Reddit: submissions and comments of subreddits, what search finds, and mentions of our account.
+
+Listings are read newest first and page by page; they end after some 1,000 things, and what lies
+beyond is a gap. Reddit tells of no edit and no delete: what we hold is looked at again, 100 things
+a question. Posts whose author deleted the account are taken as deleted, as Reddit's terms ask.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Final
+
+import orjson
+import xxhash
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from collectors.kit.budget import Budget, Window
+from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
+from collectors.kit.progress import Progress
+from collectors.kit.rechecks import Held
+from collectors.kit.secret import Variable, secret
+from collectors.known import Known
+from collectors.reddit_api import OAUTH, REDDIT, Account, Closed, RedditApi
+from collectors.reddit_checks import Checks, Texts, children
+from collectors.reddit_things import FULLNAME, PLATFORM, fate, fullname, mention, said, subreddit
+from pipeline.errors import Misuse, SetAside
+from pipeline.model import Mention
+from pipeline.ports import Clock, Item, Unreadable
+from pipeline.tracks import Track
+from pipeline.values import from_ms
+
+log = logging.getLogger(__name__)
+
+#: 100 questions a minute for each app, counted by Reddit over ten minutes. Some are left: for
+#: tokens, which are not counted here, and for people.
+LIMITS: Final = (Window(800, timedelta(minutes=10)), Window(90, timedelta(minutes=1)))
+LIMIT: Final = 100
+#: A listing of Reddit ends after about 1,000 things, less those taken away. One that ends before
+#: half of that has no more; a search ends sooner, after about 250.
+REACH: Final = 500
+SEARCH_REACH: Final = 125
+AGENT: Final = "linux:groundswell:v0.1"
+#: The span a search is asked for reaches a little further back than the question.
+SPANS: Final = (
+    ("hour", timedelta(minutes=50)),
+    ("day", timedelta(hours=23)),
+    ("week", timedelta(days=6)),
+    ("month", timedelta(days=27)),
+    ("year", timedelta(days=360)),
+)
+#: What is read of a subreddit.
+LISTINGS: Final = ("new", "comments")
+INBOX: Final = "inbox"
+KEPT: Final = 64 * 1024
+_NAME: Final = r"^(/?r/)?[A-Za-z0-9_]{2,50}/?$"
+
+
+class RedditSettings(BaseModel):
+    """Reddit as a source."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    client_id: str = Field(min_length=1, description="The app's id, as Reddit shows it.")
+    secret_from: Variable = Field(description="The environment variable with the app's secret.")
+    name: str | None = Field(None, description="Its name among the sources.")
+    subreddits: tuple[Annotated[str, Field(pattern=_NAME)], ...] = Field(
+        (), description="Subreddits that are read in full, posts and comments, without the r/."
+    )
+    about: tuple[str, ...] = Field(
+        (), description="Tracks that everything in these subreddits is about; none: by its text."
+    )
+    search: bool = Field(True, description="Search all of Reddit for the tracks' terms.")
+    username: str | None = Field(None, description="An account whose mentions are read.")
+    password_from: Variable | None = Field(
+        None, description="The environment variable with that account's password."
+    )
+    user_agent: str = Field(
+        AGENT, min_length=7, pattern=r"^[ -~]+$", description="What Reddit is told that we are."
+    )
+    poll_seconds: float = Field(30, ge=5, description="How often everything is asked for.")
+    look_back_hours: float = Field(24, ge=0, description="How far the first look reaches back.")
+    late_minutes: float = Field(
+        30, ge=1, le=1440, description="How late a post may turn up that moderators held back."
+    )
+    url: str = Field(REDDIT, pattern=r"^https?://.", description="Another address for tokens.")
+    oauth_url: str = Field(OAUTH, pattern=r"^https?://.", description="Another one of the API.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "RedditSettings":
+        if (self.username is None) != (self.password_from is None):
+            raise ValueError("`username` and `password_from` belong together")
+        return self
+
+
+class Reddit:
+    """What is said on Reddit about the tracks, its edits and its end.
+
+    ``known`` says whether a post may have been passed on; ``held`` lists what we hold, for the
+    re-checks. Raises Misuse when there is nothing to read.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        *,
+        client_id: str,
+        secret_from: str,
+        subreddits: Sequence[str] = (),
+        about: Sequence[str] = (),
+        search: bool = True,
+        username: str | None = None,
+        password_from: str | None = None,
+        user_agent: str = AGENT,
+        poll_seconds: float = 30,
+        look_back_hours: float = 24,
+        late_minutes: float = 30,
+        url: str = REDDIT,
+        oauth_url: str = OAUTH,
+        tracks: Sequence[Track] = (),
+        known: Known | None = None,
+        held: Held | None = None,
+    ) -> None:
+        self.name = name
+        self._clock = clock
+        password = password_from and secret(name, "password_from", password_from)
+        given = secret(name, "secret_from", secret_from)
+        account = Account(client_id, given, user_agent, username, password or None)
+        self._api = RedditApi(name, clock, account, url, oauth_url)
+        self._subreddits = tuple(dict.fromkeys(_bare(one) for one in subreddits))
+        self._about = _of_them(name, tuple(about), tracks)
+        queries = list(self._queries(tracks if search else ()))
+        if username is not None:
+            queries.append(Query(INBOX))
+        if not queries:
+            raise Misuse(f"{name}: wants `subreddits`, a track with terms, or a `username`")
+        self._closed: dict[str, str] = {}
+        self._known = known
+        self._texts = Texts()
+        self._checks = Checks(name, clock, self._api, self._texts, self._read, held or _nothing)
+        self._overlap = timedelta(minutes=late_minutes)
+        look_back = timedelta(hours=look_back_hours)
+        habits = Habits(timedelta(seconds=poll_seconds), look_back, self._overlap)
+        self._poller = Poller(name, clock, self, queries, habits, Budget(*LIMITS))
+        self.totals = self._poller.totals
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        """See ``Collector.items``. Without a cursor: from ``look_back_hours`` ago."""
+        try:
+            yield from self._poller.items(cursor, stop)
+        finally:
+            self._api.close()
+
+    def trouble(self) -> str | None:
+        """One line when a subreddit is closed to us, or nothing has come for too long."""
+        closed = [f"r/{name} is closed to us ({why})" for name, why in self._closed.items()]
+        return "; ".join(closed) or self._poller.trouble()
+
+    def page(
+        self, query: Query, since: datetime, before: str | None, stop: threading.Event
+    ) -> Page:
+        """See ``Feed.page``. ``before`` is the last thing of the page before, and a count."""
+        after, _, count = (before or "").partition(" ")
+        asked: dict[str, str | int] = {"limit": LIMIT}
+        if after:
+            asked |= {"after": after, "count": count}
+        kind, _, what = query.key.partition(":")
+        path, more = self._question(kind, what, since)
+        try:
+            told = self._api.get(path, asked | more, stop)
+        except Closed as reason:
+            if kind not in LISTINGS:
+                raise
+            return self._shut(what, reason.why)
+        self._closed.pop(what, None)
+        things = children(self.name, told)
+        entries = [entry for thing in things if (entry := self._entry(thing, since)) is not None]
+        seen = int(count or 0) + len(things)
+        further = told["data"].get("after")
+        if isinstance(further, str) and FULLNAME.fullmatch(further):
+            return Page(entries, f"{further} {seen}")
+        return Page(entries, is_all=seen < (SEARCH_REACH if kind == "search" else REACH))
+
+    def besides(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
+        """See ``Feed.besides``: some of what we hold is looked at again."""
+        return self._checks.go(progress, stop)
+
+    # ---- questions -----------------------------------------------------------------------------
+
+    def _queries(self, tracks: Sequence[Track]) -> Iterator[Query]:
+        for name in self._subreddits:
+            for listing in LISTINGS:
+                yield Query(f"{listing}:{name}")
+        for track in tracks:
+            for term in track.terms:
+                yield Query(f"search:{term}", track.name)
+
+    def _question(self, kind: str, what: str, since: datetime) -> tuple[str, dict[str, str | int]]:
+        if kind == "search":
+            phrase = what.replace('"', " ")
+            span = _span(self._clock.now() - since)
+            return "r/all/search", {"q": f'"{phrase}"', "sort": "new", "t": span, "type": "link"}
+        return ("message/mentions" if kind == INBOX else f"r/{what}/{kind}"), {}
+
+    def _shut(self, name: str, why: str) -> Page:
+        """Nothing of a subreddit that is closed: a gap up to now, and another try next time."""
+        if name not in self._closed:
+            log.warning("%s: r/%s is closed to us (%s)", self.name, name, why)
+        self._closed[name] = why
+        return Page((), reach=self._clock.now())
+
+    # ---- things --------------------------------------------------------------------------------
+
+    def _entry(self, thing: Any, since: datetime) -> Entry | None:
+        """A thing as an entry; None for what was taken away before we knew it.
+
+        An edit stands where it was made, so that it is seen as long as its post is on a page.
+        """
+        name, at = fullname(thing), said(thing) or self._clock.now()
+        became = fate(thing)
+        if name is not None and became != "here":
+            gone = self._checks.removal(name, became)
+            return Entry(f"{name}@{became}", at, gone) if self._is_known(name) else None
+        value = self._read(thing)
+        if not isinstance(value, Mention):
+            return Entry(value.origin, at, value)
+        if max(at, from_ms(value.version)) >= since:  # what is older, the poller leaves aside
+            value, _ = self._texts.seen(value, self._clock)
+        if not value.version:
+            return Entry(value.external_id, at, value)
+        edited = max(at, from_ms(value.version))
+        return Entry(f"{value.external_id}@{value.version}", edited, value)
+
+    def _read(self, thing: Any) -> Mention | Unreadable:
+        """The word of a thing that is here."""
+        about = self._about if subreddit(thing) in self._subreddits else ()
+        try:
+            return mention(thing, self._clock.now(), about)
+        except SetAside as reason:
+            data = orjson.dumps(thing, default=str)[:KEPT]
+            number = fullname(thing) or xxhash.xxh3_64_hexdigest(data)
+            return Unreadable(data, str(reason), f"thing {number}")
+
+    def _is_known(self, number: str) -> bool:
+        if number in self._texts:
+            return True
+        return self._known is not None and self._known(f"{PLATFORM}:{number}")
+
+
+def _bare(name: str) -> str:
+    return name.strip("/").removeprefix("r/").lower()
+
+
+def _of_them(source: str, names: tuple[str, ...], tracks: Sequence[Track]) -> tuple[str, ...]:
+    """The names if they are those of tracks. Raises Misuse."""
+    there = {track.name for track in tracks}
+    for name in names:
+        if name not in there:
+            raise Misuse(f"{source}: `about` names {name!r}, and there is no such track")
+    return names
+
+
+def _span(reach: timedelta) -> str:
+    """The shortest span of Reddit's search that is longer."""
+    return next((name for name, longest in SPANS if reach < longest), "all")
+
+
+def _nothing(_platform: str, _since: datetime, _after: str, _most: int) -> Sequence[str]:
+    return ()

@@ -1,0 +1,139 @@
+"""Looking again at Reddit's posts that we hold: edits, deletes, and what came back."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Final
+
+import xxhash
+
+from collectors.kit.policy import policy
+from collectors.kit.polling import Call, Value
+from collectors.kit.progress import Progress
+from collectors.kit.rechecks import Held, Rechecks
+from collectors.reddit_api import RedditApi
+from collectors.reddit_things import FULLNAME, PLATFORM, fate, fullname, unmarked
+from pipeline.decoding import check
+from pipeline.errors import TryLater
+from pipeline.model import Mention, Removal
+from pipeline.ports import Clock
+
+#: Reddit answers a question for so many ids.
+AT_ONCE: Final = 100
+#: How many texts are remembered, as hashes, and how many posts that are away.
+REMEMBERED: Final = 20_000
+AWAY: Final = 2_000
+_KEY: Final = "away"
+
+
+class Texts:
+    """What posts said when they were last seen: Reddit does not mark every edit."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def __contains__(self, number: str) -> bool:
+        return number in self._seen
+
+    def seen(self, mention: Mention, clock: Clock) -> tuple[Mention, bool]:
+        """The mention in its right version, and whether it differs from the last one.
+
+        What was never seen differs if it is marked as edited.
+        """
+        digest = xxhash.xxh3_64_intdigest(mention.text.encode())
+        known = self._seen.get(mention.external_id)
+        if known is not None and mention.version < known[1]:
+            mention = mention.model_copy(update={"version": known[1]})
+        if known is not None and known[0] != digest and mention.version == known[1]:
+            version = max(known[1] + 1, unmarked(mention, clock.now()))
+            mention = mention.model_copy(update={"version": version})
+        self._seen[mention.external_id] = (digest, mention.version)
+        self._seen.move_to_end(mention.external_id)
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return mention, mention.version > (0 if known is None else known[1])
+
+
+class Checks:
+    """Asks for what we hold, 100 posts at a time, and tells what has become of them.
+
+    What moderators or filters took away is hidden, until it is back. What its author took away is
+    erased. What Reddit does not know is hidden first (a subreddit may close for a day) and erased
+    when it is still not there in the next round. ``read`` makes a word of a thing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        clock: Clock,
+        api: RedditApi,
+        texts: Texts,
+        read: Callable[[Any], Value],
+        held: Held,
+    ) -> None:
+        self._name = name
+        self._clock = clock
+        self._api = api
+        self._texts = texts
+        self._read = read
+        terms = policy(PLATFORM)
+        days, hours = timedelta(days=terms.recheck_days), timedelta(hours=terms.recheck_hours)
+        self._rounds = Rechecks(PLATFORM, held, hours, days, AT_ONCE)
+
+    def go(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
+        """The next posts of this round. Raises TryLater, GiveUp."""
+        due = self._rounds.due(progress.own, self._clock.now())
+        asked = [number for number in due if FULLNAME.fullmatch(number)]
+        if asked:
+            yield Call.CALL
+            found = self._found(asked, stop)
+            for number in asked:
+                yield from self._judged(number, found.get(number), progress.own)
+        if due:
+            self._rounds.done(progress.own, due[-1])
+
+    def removal(self, number: str, kind: str) -> Removal:
+        """That a post is hidden, shown again, or gone."""
+        told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": self._clock.now()}
+        return check(Removal, told | {"scope": "mention"})
+
+    def _found(self, asked: Sequence[str], stop: threading.Event) -> Mapping[str, Any]:
+        told = self._api.get("api/info", {"id": ",".join(asked), "limit": AT_ONCE}, stop)
+        return {name: thing for thing in children(self._name, told) if (name := fullname(thing))}
+
+    def _judged(self, number: str, thing: Any, own: dict[str, Any]) -> Iterator[Value]:
+        away: dict[str, str] = own.get(_KEY) or {}
+        was = away.get(number)
+        now: str = "missing" if thing is None else fate(thing)
+        if now == "erased" or (now == was == "missing"):
+            now = "gone"
+            yield self.removal(number, "erased")
+        elif now != "here" and was is None:
+            yield self.removal(number, "hidden")
+        elif now == "here":
+            if was is not None:
+                yield self.removal(number, "shown")
+            yield from self._edited(thing)
+        rest = {name: state for name, state in away.items() if name != number}
+        if now in {"missing", "hidden"}:
+            rest[number] = now
+        own[_KEY] = dict(list(rest.items())[-AWAY:])
+
+    def _edited(self, thing: Any) -> Iterator[Value]:
+        value = self._read(thing)
+        if not isinstance(value, Mention):
+            yield value
+            return
+        changed, is_new = self._texts.seen(value, self._clock)
+        if is_new:
+            yield changed
+
+
+def children(name: str, told: Any) -> list[Any]:
+    """The things of a listing. Raises TryLater for what is none."""
+    data = told.get("data") if isinstance(told, dict) else None
+    things = data.get("children") if isinstance(data, dict) else None
+    if not isinstance(things, list):
+        raise TryLater(f"{name}: Reddit answers without a listing")
+    return things
