@@ -88,6 +88,9 @@ class ModelSettings(Section):
     """Which models label posts."""
 
     dir: Path | None = Field(None, description="A model of your own, laid over the shipped one.")
+    labels: Path | None = Field(
+        None, description="Labels of your own, as for train --labels: people may give them."
+    )
 
 
 class WatchSettings(Section):

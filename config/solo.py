@@ -71,8 +71,8 @@ def _server(
 def serve(known: Settings) -> None:
     """Runs ``web``: the page over the server warehouse; prints its address first."""
     from config import scale
+    from config.names import label_names
     from config.operating.report import Sight
-    from config.up import label_names
     from web.app import create_app
     from web.server import Server, bind
 
@@ -94,7 +94,7 @@ def serve(known: Settings) -> None:
         clock=clock,
         token=secrets.token_urlsafe(24),
         status=lambda: {"state": "running" if desks else "starting", "since": since},
-        names=label_names(),
+        names=label_names(known),
         operations=Here(meters, lambda: bool(desks), sight),
     )
     since = clock.now().isoformat()

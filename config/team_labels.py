@@ -72,17 +72,25 @@ def _opened(example: Example, children: dict[str, list[str]]) -> Example:
     return Example(example.text, example.label, example.group, example.lang, 1.0, others)
 
 
+def own_labels(path: Path) -> dict[str, list[str]]:
+    """The names of the labels of the file, by head. Raises Misuse that names what is wrong."""
+    return {head: list(_read(path, head)) for head in _tables(path)}
+
+
 def _read(path: Path, head: str) -> dict[str, TeamLabel]:
+    found = _tables(path).get(head)
+    if not isinstance(found, dict) or not found:
+        raise Misuse(f"{path}: no labels for {head}: it needs tables named [{head}.NAME]")
+    return {name: _label(table, f"{path}: [{head}.{name}]", name) for name, table in found.items()}
+
+
+def _tables(path: Path) -> dict[str, Any]:
     try:
-        tables: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
     except ValueError as error:
         raise Misuse(f"{path}: not a TOML file in UTF-8") from error
-    found = tables.get(head)
-    if not isinstance(found, dict) or not found:
-        raise Misuse(f"{path}: no labels for {head}: it needs tables named [{head}.NAME]")
-    return {name: _label(table, f"{path}: [{head}.{name}]", name) for name, table in found.items()}
 
 
 def _label(table: Any, origin: str, name: str) -> TeamLabel:

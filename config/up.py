@@ -3,15 +3,14 @@
 import logging
 import os
 import secrets
-import tomllib
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from config import note
 from config.crew import Crew, Role
 from config.hooking import hooks_of
+from config.names import label_names
 from config.operating.here import Here
 from config.operating.meters import Meters
 from config.passed import PassedOn
@@ -32,12 +31,6 @@ log = logging.getLogger("groundswell")
 
 #: How long rows may be on their way to the warehouse before an incident is compared once more.
 SETTLE_SECONDS = 5.0
-
-
-def label_names() -> dict[str, list[str]]:
-    """The names each head may give, for relabelling on the page; from ``labels.toml``."""
-    text = files("config").joinpath("labels.toml").read_text(encoding="utf-8")
-    return {head: list(names) for head, names in tomllib.loads(text).items()}
 
 
 class Up:
@@ -79,7 +72,7 @@ class Up:
             clock=self._clock,
             token=self._token,
             status=self.status,
-            names=label_names(),
+            names=label_names(self._known),
             operations=Here(self._meters, lambda: self._warehouse is not None, self._sight),
             hooks=hooks_of(lambda: self._feeds),
         )

@@ -23,10 +23,11 @@ RESAMPLES = 500
 _BINS = 10
 # Texts are labelled in batches of this many, so that a large file does not fill the memory.
 _BATCH = 2_048
-# Fewer texts of a language than this give no figure worth printing.
-_LANGUAGE_AT_LEAST = 20
+#: Fewer texts of a language than this give no figure worth printing.
+LANGUAGE_AT_LEAST = 20
 
 Ints = NDArray[np.int64]
+Counts = NDArray[np.int64] | NDArray[np.float64]
 
 
 class Interval(NamedTuple):
@@ -48,6 +49,15 @@ class LabelScore:
 
 
 @dataclass(frozen=True)
+class LanguageScore:
+    """The figures of one language's texts, ``n`` of them."""
+
+    n: int
+    macro_f1: Interval
+    accuracy: Interval
+
+
+@dataclass(frozen=True)
 class Scores:
     """A head's figures.
 
@@ -65,7 +75,7 @@ class Scores:
     sure: float
     sure_precision: float | None
     labels: dict[str, LabelScore]
-    languages: dict[str, dict[str, float]]
+    languages: dict[str, LanguageScore]
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON; an interval is an object of value, low and high."""
@@ -121,13 +131,13 @@ def score(head: str, examples: Sequence[Example], answers: Answers, *, seed: int
     k = len(names)
     table = _confusion(truth, guess, k)
     drawn = _resampled(truth, guess, k, seed)
-    f1, precision, recall = _f1(table), _precision(table), _recall(table)
-    f1_drawn, precision_drawn, recall_drawn = _f1(drawn), _precision(drawn), _recall(drawn)
+    f1, precision, recall = f1_of(table), _precision(table), _recall(table)
+    f1_drawn, precision_drawn, recall_drawn = f1_of(drawn), _precision(drawn), _recall(drawn)
     sure = np.asarray(answers.sure, dtype=bool)
     return Scores(
         head=head,
         n=len(examples),
-        macro_f1=_interval(_macro(table), _macro(drawn)),
+        macro_f1=_interval(macro_of(table), macro_of(drawn)),
         accuracy=_interval(right.mean(), np.trace(drawn, axis1=1, axis2=2) / len(examples)),
         calibration_error=_calibration(right, np.asarray(answers.p), seed),
         sure=float(sure.mean()),
@@ -142,7 +152,7 @@ def score(head: str, examples: Sequence[Example], answers: Answers, *, seed: int
             for name, i in at.items()
             if table[i].any()
         },
-        languages=_by_language([e.lang for e in examples], truth, guess, k),
+        languages=_by_language([e.lang for e in examples], truth, guess, k, seed),
     )
 
 
@@ -153,7 +163,7 @@ def macro_f1(truth: Sequence[str], guess: Sequence[str]) -> float:
     table = _confusion(
         np.array([at[t] for t in truth]), np.array([at[g] for g in guess]), len(names)
     )
-    return float(_macro(table))
+    return float(macro_of(table))
 
 
 def _confusion(truth: Ints, guess: Ints, k: int) -> Ints:
@@ -169,8 +179,8 @@ def _resampled(truth: Ints, guess: Ints, k: int, seed: int) -> Ints:
     return drawn.reshape(RESAMPLES, k, k)
 
 
-def _f1(table: Ints) -> NDArray[np.float64]:
-    """F1 by label, for one confusion or a stack of them."""
+def f1_of(table: Counts) -> NDArray[np.float64]:
+    """F1 by label, for one confusion (k × k, truth by row) or a stack of them."""
     hits = np.diagonal(table, axis1=-2, axis2=-1)
     either = table.sum(axis=-1) + table.sum(axis=-2)
     f1: NDArray[np.float64] = 2 * hits / np.maximum(either, 1)
@@ -191,9 +201,10 @@ def _recall(table: Ints) -> NDArray[np.float64]:
     return recall
 
 
-def _macro(table: Ints) -> Any:
+def macro_of(table: Counts) -> Any:
+    """The mean F1 over the labels that occur in the truth, of one confusion or of each of many."""
     occurs = table.sum(axis=-1) > 0
-    return (_f1(table) * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
+    return (f1_of(table) * occurs).sum(axis=-1) / np.maximum(occurs.sum(axis=-1), 1)
 
 
 def _interval(value: Any, drawn: Any) -> Interval:
@@ -219,20 +230,21 @@ def _off(bins: Ints, gap: NDArray[np.float64]) -> float:
 
 
 def _by_language(
-    langs: Sequence[str | None], truth: Ints, guess: Ints, k: int
-) -> dict[str, dict[str, float]]:
+    langs: Sequence[str | None], truth: Ints, guess: Ints, k: int, seed: int
+) -> dict[str, LanguageScore]:
     known = np.array([lang or "" for lang in langs])
     found = {}
     for lang in sorted(set(known.tolist()) - {""}):
         here = known == lang
-        if here.sum() >= _LANGUAGE_AT_LEAST:
+        n = int(here.sum())
+        if n >= LANGUAGE_AT_LEAST:
             table = _confusion(truth[here], guess[here], k)
-            accuracy = float(np.trace(table) / here.sum())
-            found[lang] = {
-                "n": int(here.sum()),
-                "macro_f1": float(_macro(table)),
-                "accuracy": accuracy,
-            }
+            drawn = _resampled(truth[here], guess[here], k, seed)
+            found[lang] = LanguageScore(
+                n,
+                _interval(macro_of(table), macro_of(drawn)),
+                _interval(np.trace(table) / n, np.trace(drawn, axis1=1, axis2=2) / n),
+            )
     return found
 
 
@@ -257,9 +269,8 @@ def _table(scores: Scores) -> str:
     table.add_section()
     table.add_row("macro-F1", *[""] * 4, *_cells(scores.macro_f1), f"{scores.n:,}")
     table.add_row("accuracy", *[""] * 4, *_cells(scores.accuracy), "")
-    for lang, figures_of in scores.languages.items():
-        macro = f"{figures_of['macro_f1']:.3f}"
-        table.add_row(f"macro-F1, {lang}", *[""] * 4, macro, "", f"{int(figures_of['n']):,}")
+    for lang, spoken in scores.languages.items():
+        table.add_row(f"macro-F1, {lang}", *[""] * 4, *_cells(spoken.macro_f1), f"{spoken.n:,}")
     console.print(table)
     right = "" if scores.sure_precision is None else f", {scores.sure_precision:.1%} of these right"
     console.print(

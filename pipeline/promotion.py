@@ -1,71 +1,66 @@
 """The gate through which a trained head becomes the one in use."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.evaluate import Scores
+from pipeline.evaluate import Answers
 from pipeline.heads import SUFFIX, Head, read_head, write_head
+from pipeline.paired import Difference, differences
 from pipeline.train import Report
 
-#: What a new model may lose in a label or a language and still be promoted: less is chance.
+#: What a new model may lose in a label or a language, however sure it is that it loses.
 LOSS = 0.02
 
 
 @dataclass(frozen=True)
 class Promotion:
-    """Whether a model took the place of the current one, and why or why not."""
+    """Whether a model took the place of the current one, and why or why not.
+
+    ``compared``: the whole, then each label and language, on the texts that were held out; empty
+    where there was no model to compare with.
+    """
 
     promoted: bool
     reason: str
     path: Path | None = None
+    compared: Sequence[Difference] = ()
 
 
-def promote(report: Report, current: Scores | None, into: Path) -> Promotion:
+def promote(
+    report: Report, current: Answers | None, into: Path, *, needed: Collection[str] = ()
+) -> Promotion:
     """Copies the trained head to ``into`` if it beats the current one on the held-out texts.
 
-    It must be better as a whole (macro-F1) and must not lose more than ``LOSS`` in any label or
-    language that either of them is measured on. ``current``: the figures of the model in use on the
-    same examples, None when it has no such head. It may have learnt from some of them, the new one
-    was measured on texts it had not seen: in doubt the model in use stays.
+    It must be better as a whole (macro-F1), and lose more than ``LOSS`` in no label and language,
+    both beyond chance, by a paired bootstrap. ``current``: the answers of the model in use to
+    ``report.texts``, None when it has no such head. It may have learnt from some of them, the new
+    one was measured on texts it had not seen: in doubt the model in use stays. ``needed``: labels
+    that the rest of the program asks this head for; a head without them is not put in use.
     """
-    new = report.held_out.macro_f1.value
-    if current is not None:
-        before = f"the model in use has {current.macro_f1.value:.3f} on the same texts"
-        if new <= current.macro_f1.value:
-            return Promotion(False, f"not promoted: macro-F1 {new:.3f} on held-out texts, {before}")
-        lost = _losses(report.held_out, current)
-        if lost:
-            better = (
-                f"not promoted: macro-F1 {new:.3f} on held-out texts, {before}, but it loses in"
-            )
-            return Promotion(False, f"{better} {', '.join(lost)}")
+    missing = sorted(set(needed) - report.counts.keys())
+    if missing:
+        why = f"not promoted: it has never seen {', '.join(missing)}, which this head must know"
+        return Promotion(False, f"{why}; give examples of these, too, or the head another name")
+    if current is None:
+        new = report.held_out.macro_f1.value
+        return _installed(report, into, f"macro-F1 {new:.3f} on held-out texts, there was none", ())
+    compared = differences(report.texts, current, report.answers)
+    whole = f"macro-F1 on held-out texts {compared[0]}"
+    if not compared[0].won:
+        not_better = "it is not better" if compared[0].after <= compared[0].before else "maybe luck"
+        return Promotion(False, f"not promoted: {whole}: {not_better}", compared=compared)
+    lost = [f"{d.name} {d}" for d in compared[1:] if d.lost and d.before - d.after > LOSS]
+    if lost:
+        reason = f"not promoted: {whole}, but it loses in {'; '.join(lost)}"
+        return Promotion(False, reason, compared=compared)
+    return _installed(report, into, whole, compared)
+
+
+def _installed(report: Report, into: Path, why: str, compared: Sequence[Difference]) -> Promotion:
     last = into / f"{report.head}{SUFFIX}"
     revision = read_head(last).card.revision + 1 if last.exists() else 1
     head = read_head(report.path)
     card = head.card.model_copy(update={"revision": revision})
     path = write_head(Head(card, head.rows, head.weights, head.digest), into)
-    than = "there was none" if current is None else f"before {current.macro_f1.value:.3f}"
-    return Promotion(True, f"promoted: macro-F1 {new:.3f} on held-out texts, {than}", path)
-
-
-def compared(new: Scores, current: Scores) -> list[tuple[str, float, float]]:
-    """Label by label, then language by language: its name, F1 in use, F1 of the new model."""
-    labels = [
-        (name, old.f1.value, new.labels[name].f1.value)
-        for name, old in current.labels.items()
-        if name in new.labels
-    ]
-    languages = [
-        (f"language {name}", old["macro_f1"], new.languages[name]["macro_f1"])
-        for name, old in current.languages.items()
-        if name in new.languages
-    ]
-    return labels + languages
-
-
-def _losses(new: Scores, current: Scores) -> list[str]:
-    return [
-        f"{name} ({before:.3f} to {after:.3f})"
-        for name, before, after in compared(new, current)
-        if after < before - LOSS
-    ]
+    return Promotion(True, f"promoted: {why}", path, compared)

@@ -66,7 +66,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Report:
-    """What training made, and how good it was on what it did not see."""
+    """What training made, and how good it was on what it did not see.
+
+    ``texts`` are the different examples, ``answers`` what models said that had not seen them.
+    """
 
     head: str
     path: Path
@@ -75,6 +78,8 @@ class Report:
     split: str
     counts: dict[str, int]
     held_out: Scores
+    texts: Sequence[Example]
+    answers: Answers
 
     def to_text(self) -> str:
         """For people."""
@@ -126,7 +131,10 @@ def train(
     )
     path = write_head(make_head(card, rows, weights), out_dir)
     tell("fit", 1, 1)
-    return Report(head, path, data.n, groups, data.split, data.counts, held_out)
+    return Report(
+        head, path, data.n, groups, data.split, data.counts, held_out, data.examples,
+        crossed.answers,
+    )  # fmt: skip
 
 
 def cross_validated(

@@ -68,7 +68,7 @@ def run_decide(options: argparse.Namespace) -> int:
         )
     except ValidationError as error:
         raise Misuse(explain(error)) from error
-    _makes_sense(decision)
+    _makes_sense(decision, known)
     if options.warehouse is None and known.on_servers:
         with _desk(known) as desk:
             _has_target(decision, desk.warehouse)
@@ -79,16 +79,16 @@ def run_decide(options: argparse.Namespace) -> int:
     return 0
 
 
-def _makes_sense(decision: Decision) -> None:
+def _makes_sense(decision: Decision, known: settings.Settings) -> None:
     """Raises Misuse for a name that the head does not have, or a subject that is no proposal."""
-    from config.up import label_names
+    from config.names import label_names
     from pipeline.model import PROPOSAL
 
     if decision.verb in {"accept", "dismiss"} and not decision.subject.startswith(PROPOSAL):
         raise Misuse(f"{decision.verb} wants a proposal's id, which begins with {PROPOSAL}")
     if decision.verb == "relabel":
         head, _, name = decision.value.partition("=")
-        names = label_names().get(head)
+        names = label_names(known).get(head)
         if names is not None and name not in names:
             raise Misuse(f"{head} has no {name!r}; there are: {', '.join(names)}")
 

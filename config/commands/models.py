@@ -26,9 +26,10 @@ def register(commands: Commands) -> None:
         "were held out; a label may be a list, if it is open which is right. --decisions adds what "
         "people relabelled, from the warehouse; --labels reads labels of your own from a TOML file "
         "of tables [HEAD.NAME] with parent and examples, which teach beside ours. A head that is "
-        "new needs no more than its name. Use the result with --model DIR, or let --promote "
-        "install it where the settings' [models] dir is, if it beats "
-        "the model in use as a whole and loses in no label and no language.",
+        "new needs no more than its name (and --new to be promoted). Use the result with --model "
+        "DIR, or let --promote install it where the settings' [models] dir is, if it beats the "
+        "model in use as a whole and loses in no label and no language, both beyond chance, and "
+        "still knows every label that a head of ours must know.",
     )
     train.add_argument("files", nargs="*", type=Path, metavar="FILE")
     train.add_argument(
@@ -39,6 +40,7 @@ def register(commands: Commands) -> None:
     train.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
     train.add_argument("--out", required=True, type=Path, metavar="DIR")
     train.add_argument("--promote", action="store_true", help="install it if it is better")
+    train.add_argument("--new", action="store_true", help="with --promote: a head of your own")
     train.add_argument("--version", default="0", metavar="V", help="stands on every label")
     train.set_defaults(run=run_train)
 
@@ -63,8 +65,7 @@ def run_train(options: argparse.Namespace) -> int:
     from pipeline.train import Settings, train
 
     known = settings.load(options.config)
-    if options.promote and known.models.dir is None:
-        raise Misuse("--promote needs to know where your models live: set dir under [models]")
+    _checked(known, options)
     examples = _examples(known, options)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, TaskID] = {}
@@ -83,7 +84,7 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(report.to_text(), end="")
     if options.promote:
-        return _promote(known, report, examples)
+        return _promote(known, report)
     return 0
 
 
@@ -107,23 +108,41 @@ def _examples(known: settings.Settings, options: argparse.Namespace) -> "list[Ex
     return examples
 
 
-def _promote(known: settings.Settings, report: "Report", examples: "list[Example]") -> int:
+def _promote(known: settings.Settings, report: "Report") -> int:
     """Puts the model in use if it is better; says why not otherwise."""
     from config import wiring
-    from pipeline.evaluate import evaluate
-    from pipeline.promotion import compared, promote
+    from config.names import shipped_names
+    from pipeline.evaluate import answer
+    from pipeline.promotion import promote
 
-    current = wiring.labeller(known)
-    scores = None
-    if report.head in current.labels:
-        plain = [e for e in examples if not e.others]
-        scores = evaluate(plain, report.head, current)
-        for name, before, after in compared(report.held_out, scores):
-            print(f"{name}: F1 {before:.3f} in use, {after:.3f} new")
     assert known.models.dir is not None  # noqa: S101  # asked for by run_train
-    outcome = promote(report, scores, known.models.dir)
+    known.models.dir.mkdir(parents=True, exist_ok=True)  # the first one has no neighbours yet
+    current = wiring.labeller(known)
+    there = report.head in current.labels
+    answers = answer(report.texts, report.head, current) if there else None
+    needed = shipped_names().get(report.head, ())
+    outcome = promote(report, answers, known.models.dir, needed=needed)
+    for difference in outcome.compared[1:]:
+        print(f"{difference.name}: F1 {difference}")
     print(outcome.reason)
     return 0 if outcome.promoted else 1
+
+
+def _checked(known: settings.Settings, options: argparse.Namespace) -> None:
+    """Says what a name means that no head has; raises Misuse where that is surely a slip."""
+    from config.names import label_names
+
+    names = label_names(known)
+    if options.promote and known.models.dir is None:
+        raise Misuse("--promote needs to know where your models live: set dir under [models]")
+    if options.head in names:
+        return
+    there = f"no head has the name {options.head!r}; there are: {', '.join(sorted(names))}"
+    if options.promote and not options.new:
+        raise Misuse(f"{there}; to put a head of your own in use, say --new, too")
+    if not options.files:
+        raise Misuse(f"{there}; a head of your own wants a FILE of labelled texts")
+    print(f"{there}. It becomes a new one, beside them.", file=sys.stderr)
 
 
 def run_evaluate(options: argparse.Namespace) -> int:

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from config.decided import decided
+from config.names import label_names, shipped_names
 from config.settings import Settings
 from config.team_labels import team_examples
 from pipeline.errors import Misuse
 from pipeline.steps.labels import Labeller
 from tests.end_to_end.program import lines, post, run
+from tests.pipeline.labelled import moods, small_model
 
 STREAMING = """
 [topic.streaming]
@@ -101,3 +103,55 @@ def test_peoples_labels_teach_where_terms_allow_it(tmp_path: Path) -> None:
     assert found.left_out == 1
     with pytest.raises(Misuse, match="no decisions about team-label"):
         decided(Settings(), "team-label", tmp_path / "groundswell.duckdb")
+
+
+def settled(tmp_path: Path, text: str) -> None:
+    (tmp_path / "groundswell.toml").write_text(text, encoding="utf-8")
+
+
+def labelled(tmp_path: Path, labels: tuple[str, ...] = ("bad", "good", "ask")) -> Path:
+    rows = ({"text": e.text, "label": e.label, "group": e.group} for e in moods(labels))
+    return lines(tmp_path / "labelled.jsonl", rows)
+
+
+def test_labels_of_ones_own_can_be_given_at_once(tmp_path: Path) -> None:
+    """Those of the file in the settings, and those that a model of one's own knows."""
+    path = written(tmp_path, STREAMING)
+    small_model(tmp_path / "mine", head="topic")
+    known = Settings.model_validate({"models": {"labels": path, "dir": tmp_path / "mine"}})
+    names = label_names(known)["topic"]
+    assert names[: len(shipped_names()["topic"])] == shipped_names()["topic"]
+    assert names[-4:] == ["streaming", "ask", "bad", "good"]
+    settled(tmp_path, '[models]\nlabels = "team.toml"\n')
+    lines(tmp_path / "posts.jsonl", [post("1", "the film stops")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    run("decide", "relabel", "x:1", "topic=streaming", cwd=tmp_path)
+    done = run("decide", "relabel", "x:1", "topic=steaming", cwd=tmp_path, code=2)
+    assert b"topic has no 'steaming'" in done.stderr
+
+
+def test_a_name_that_no_head_has_is_said(tmp_path: Path) -> None:
+    """A file makes a new head, and says so; people's labels and a promotion do not by accident."""
+    labelled(tmp_path)
+    ask = ("train", "--head", "mod", "--out", "mine")
+    done = run(*ask, "labelled.jsonl", cwd=tmp_path)
+    assert b"no head has the name 'mod'" in done.stderr
+    assert (tmp_path / "mine" / "mod.safetensors").exists()
+    done = run(*ask, "--decisions", cwd=tmp_path, code=2)
+    assert b"a head of your own wants a FILE" in done.stderr
+    settled(tmp_path, '[models]\ndir = "use"\n')
+    done = run(*ask, "labelled.jsonl", "--promote", cwd=tmp_path, code=2)
+    assert b"say --new, too" in done.stderr
+    run(*ask, "labelled.jsonl", "--promote", "--new", cwd=tmp_path)
+    assert (tmp_path / "use" / "mod.safetensors").exists()
+
+
+def test_a_head_that_lost_labels_is_not_put_in_use(tmp_path: Path) -> None:
+    """An intent of two labels is written, for whoever wants it, but not promoted."""
+    settled(tmp_path, '[models]\ndir = "use"\n')
+    labelled(tmp_path, ("bad", "good"))
+    ask = ("train", "labelled.jsonl", "--head", "intent", "--out", "mine", "--promote")
+    done = run(*ask, cwd=tmp_path, code=1)
+    assert b"not promoted: it has never seen complaint, other, praise" in done.stdout
+    assert (tmp_path / "mine" / "intent.safetensors").exists()
+    assert list((tmp_path / "use").iterdir()) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
 from pipeline.errors import Misuse
-from pipeline.evaluate import Answers, evaluate, macro_f1, score
+from pipeline.evaluate import Answers, Interval, LanguageScore, evaluate, macro_f1, score
 from pipeline.examples import Example, read_examples
 from pipeline.steps.labels import Labeller
 from tests.pipeline.labelled import moods, small_model
@@ -39,6 +39,7 @@ def test_figures_of_a_small_case() -> None:
     assert scores.macro_f1.low <= scores.macro_f1.value <= scores.macro_f1.high
 
 
+ONE = Interval(1.0, 1.0, 1.0)
 PAIRS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1)
 
 
@@ -61,7 +62,8 @@ def test_languages_with_enough_texts_have_figures_of_their_own() -> None:
     """Twenty texts of a language or more; fewer would be an anecdote."""
     truth = examples(*["a"] * 20, lang="de") + examples(*["a"] * 19, lang="fr")
     scores = score("h", truth, Answers(["a"] * 39, [0.9] * 39, [True] * 39))
-    assert scores.languages == {"de": {"n": 20, "macro_f1": 1.0, "accuracy": 1.0}}
+    assert list(scores.languages) == ["de"]
+    assert scores.languages["de"] == LanguageScore(20, ONE, ONE)
 
 
 def test_a_model_is_measured_and_told_as_text_and_json(tmp_path: Path) -> None:

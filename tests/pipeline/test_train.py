@@ -29,7 +29,7 @@ def test_a_trained_head_labels_what_it_learnt(tmp_path: Path) -> None:
     assert report.groups == 6
     assert report.counts == {"ask": 32, "bad": 40, "good": 40}
     assert report.held_out.macro_f1.value > 0.9
-    assert report.held_out.languages["en"]["n"] == 112
+    assert report.held_out.languages["en"].n == 112
     again = evaluate(moods(), "mood", Labeller.load([tmp_path]))
     assert again.macro_f1.value > 0.98
     assert "macro-F1" in report.to_text()
