@@ -116,7 +116,6 @@ class Streaming:
         self._connection = self._connect(self._supply)
         if self._connection.since is not None:
             self._breaker.accepted()
-            self._shut_since = None
 
     def _end(self, old: Connection, now: datetime) -> None:
         """What the end of a connection means. Raises GiveUp for a refusal that is meant."""
@@ -206,6 +205,8 @@ class Streaming:
             heard = connection.heard
             found = found + self._taken(connection)
             self._told = heard
+            if connection.since and self._clock.now() - connection.since >= HEALTHY:
+                self._shut_since = None  # one that is closed at once is no open stream
         return found
 
     def _taken(self, connection: Connection) -> list[Entry | Value]:
@@ -213,16 +214,22 @@ class Streaming:
         lines = connection.take()
         found = [word for line in lines if (word := self._word(line, connection)) is not None]
         self._supply -= len(lines)
-        want = max(SUPPLY, 2 * len(lines))
-        if self._supply < max(LOW, want // 2) and connection.is_open:
-            if self._purse.wait(self._clock.now(), want) <= 0:
-                self._purse.take(self._clock.now(), want)
-                self._supply += want
-                connection.pay(want)
-            elif self._supply < LOW:
-                self._why = "the money for now is spent"
-                connection.close()
+        if self._supply < max(LOW, len(lines)) and connection.is_open:
+            self._pay(connection, max(SUPPLY, 2 * len(lines)))
         return found
+
+    def _pay(self, connection: Connection, wanted: int) -> None:
+        """Pays for more lines, fewer if there is not enough money; closes when there is none."""
+        now = self._clock.now()
+        for reads in (wanted, SUPPLY):
+            if self._purse.wait(now, reads) <= 0:
+                self._purse.take(now, reads)
+                self._supply += reads
+                connection.pay(reads)
+                return
+        if self._supply < LOW:
+            self._why = "the money for now is spent"
+            connection.close()
 
     def _word(self, line: bytes, connection: Connection) -> Entry | Value | None:
         """What one line tells; None for what is no post."""

@@ -35,8 +35,8 @@ def _token(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def source(platform: x.X, clock: ManualClock, **more: Any) -> X:
-    told: dict[str, Any] = {"tracks": [ACME], "token_from": "ACME_X", "url": platform.url, "stream": False}
-    return X("x", clock, **(told | RICH | more))
+    told: dict[str, Any] = {"tracks": [ACME], "token_from": "ACME_X", "stream": False}
+    return X("x", clock, url=platform.url, **(told | RICH | more))
 
 
 class TestContract(PlatformContract):

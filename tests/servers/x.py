@@ -38,7 +38,8 @@ class X(Platform):
         self.rules: dict[str, dict[str, str]] = {}
         self.rule_errors: list[dict[str, Any]] = []
         self.streams: list[queue.Queue[bytes | None]] = []
-        self.connects = 0
+        self.connects: list[datetime] = []
+        self.is_mute = False
         self.stream_fault: Fault | None = None
 
     def post(self, number: int, at: datetime, text: str, **more: Any) -> dict[str, Any]:
@@ -73,7 +74,7 @@ class X(Platform):
         if asked.path == "/2/tweets/search/stream/rules":
             return self._rules(asked)
         if asked.path == "/2/tweets/search/stream":
-            self.connects += 1
+            self.connects.append(self.clock.now())
             return self.stream_fault or Fault(kind="stream", headers=CHUNKED)
         return Fault(404, b"{}")
 
@@ -125,9 +126,8 @@ class X(Platform):
     def _rules(self, asked: Asked) -> Fault:
         if asked.method == "GET":
             meta = {"sent": rfc(self.clock.now()), "result_count": len(self.rules)}
-            return document(
-                {"meta": meta} | ({"data": [*self.rules.values()]} if self.rules else {})
-            )
+            rules = {"data": [*self.rules.values()]} if self.rules else {}
+            return document({"meta": meta, **rules})
         told = json.loads(asked.body)
         if self.rule_errors:
             return document({"meta": {}, "errors": self.rule_errors}, status=201)
@@ -161,6 +161,8 @@ class X(Platform):
             try:
                 line = waiting.get(timeout=0.1)
             except queue.Empty:
+                if self.is_mute:
+                    continue
                 line = b""
             if line is None:
                 write(b"0\r\n\r\n")
