@@ -205,7 +205,8 @@ class Streaming:
             heard = connection.heard
             found = found + self._taken(connection)
             self._told = heard
-            if connection.since and self._clock.now() - connection.since >= HEALTHY:
+            is_old = self._clock.now() - (connection.since or self._clock.now()) >= HEALTHY
+            if connection.is_open and is_old:
                 self._shut_since = None  # one that is closed at once is no open stream
         return found
 

@@ -37,6 +37,7 @@ class X(Platform):
         self.gone: dict[str, str] = {}
         self.rules: dict[str, dict[str, str]] = {}
         self.rule_errors: list[dict[str, Any]] = []
+        self.rule_status = 201
         self.streams: list[queue.Queue[bytes | None]] = []
         self.connects: list[datetime] = []
         self.is_mute = False
@@ -130,7 +131,8 @@ class X(Platform):
             return document({"meta": meta, **rules})
         told = json.loads(asked.body)
         if self.rule_errors:
-            return document({"meta": {}, "errors": self.rule_errors}, status=201)
+            told = {"meta": {}, "errors": self.rule_errors}
+            return document(told, status=self.rule_status)
         for rule in told.get("add", ()):
             number = str(1_000 + len(self.rules) + len(self.asked))
             self.rules[number] = {"id": number, **rule}
