@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import xxhash
 
+from collectors.kit import away
 from collectors.kit.policy import policy
 from collectors.kit.polling import Call, Value
 from collectors.kit.progress import Progress
@@ -21,10 +22,8 @@ from pipeline.ports import Clock
 
 #: Reddit answers a question for so many ids.
 AT_ONCE: Final = 100
-#: How many texts are remembered, as hashes, and how many posts that are away.
+#: How many texts are remembered, as hashes.
 REMEMBERED: Final = 20_000
-AWAY: Final = 2_000
-_KEY: Final = "away"
 
 
 class Texts:
@@ -103,22 +102,12 @@ class Checks:
         return {name: thing for thing in children(self._name, told) if (name := fullname(thing))}
 
     def _judged(self, number: str, thing: Any, own: dict[str, Any]) -> Iterator[Value]:
-        away: dict[str, str] = own.get(_KEY) or {}
-        was = away.get(number)
-        now: str = "missing" if thing is None else fate(thing)
-        if now == "erased" or (now == was == "missing"):
-            now = "gone"
-            yield self.removal(number, "erased")
-        elif now != "here" and was is None:
-            yield self.removal(number, "hidden")
-        elif now == "here":
-            if was is not None:
-                yield self.removal(number, "shown")
+        state: away.State = "missing" if thing is None else fate(thing)
+        kind = away.told(own, number, state)
+        if kind is not None:
+            yield self.removal(number, kind)
+        if state == "here":
             yield from self._edited(thing)
-        rest = {name: state for name, state in away.items() if name != number}
-        if now in {"missing", "hidden"}:
-            rest[number] = now
-        own[_KEY] = dict(list(rest.items())[-AWAY:])
 
     def _edited(self, thing: Any) -> Iterator[Value]:
         value = self._read(thing)

@@ -102,6 +102,22 @@ KINDS = (
         address="https://androidpublisher.googleapis.com",
     ),
     Kind(
+        "facebook",
+        "social",
+        "collectors.facebook:Facebook",
+        "collectors.facebook:FacebookSettings",
+        ("page", "token_from"),
+        rechecks=True,
+        address="https://graph.facebook.com",
+    ),
+    Kind(
+        "facebook_hook",
+        "social",
+        "collectors.facebook_hook:FacebookHook",
+        "collectors.facebook_hook:FacebookHookSettings",
+        ("name", "secret_from", "verify_from"),
+    ),
+    Kind(
         "hackernews",
         "social",
         "collectors.hackernews:HackerNews",

@@ -1,5 +1,6 @@
 """Where others push to: ``POST /api/hooks/NAME``, answered when what they sent is safe.
 
+Some senders ask first, by ``GET``, whether the address is ours: a source with ``challenge`` says.
 Who listens there knows the sender by a signature, so this needs no token. The page answers to
 loopback names only: whoever lets senders in from outside puts a proxy before it that speaks TLS
 and asks for ``localhost``.
@@ -12,7 +13,7 @@ from typing import Protocol
 import orjson
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from pipeline.errors import TryLater
@@ -54,7 +55,21 @@ def route(find: Callable[[str], Hook | None]) -> Route:
                 return _answer(413, f"more than {hook.most_bytes:,} bytes")
         return _answer(*await run_in_threadpool(hook.receive, request.headers, bytes(body)))
 
-    return Route("/api/hooks/{name}", receive, methods=["POST"])
+    async def challenge(request: Request) -> Response:
+        try:
+            hook = find(request.path_params["name"])
+        except TryLater as reason:
+            return _answer(503, str(reason), reason.after or 5.0)
+        ask = getattr(hook, "challenge", None)
+        answer = None if ask is None else ask(request.query_params)
+        if answer is None:
+            return _answer(403, "no source here is asked like this")
+        return PlainTextResponse(answer, headers={"X-Content-Type-Options": "nosniff"})
+
+    async def either(request: Request) -> Response:
+        return await (receive if request.method == "POST" else challenge)(request)
+
+    return Route("/api/hooks/{name}", either, methods=["GET", "POST"])
 
 
 def _answer(status: int, told: str, after: float | None = None) -> Response:
