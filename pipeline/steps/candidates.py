@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from pipeline.incidents import EVER, Standing
 from pipeline.model import CLOSED, Incident, Label, Mention
-from pipeline.steps.likeness import NO_LESSON, Lesson, Likeness, Outline, Said, outlines, rarities
+from pipeline.steps.likeness import NO_LESSON, Lesson, Likeness, rarities
+from pipeline.steps.outlines import Outline, Said, outlines
 from pipeline.steps.places import fold
 from pipeline.steps.stems import LETTERS
 from pipeline.steps.text import plain, prepare_texts
@@ -82,7 +83,7 @@ class Entry:
     @property
     def said(self) -> Said:
         """What its outline is made of."""
-        return Said(self.heading, self.whole, " ".join(self.incident.regions))
+        return Said(self.heading, self.whole, self.incident.regions)
 
     @cached_property
     def rare_words(self) -> dict[str, float]:
@@ -198,20 +199,40 @@ class Candidates:
 
     def takes(self, mentions: Sequence[Mention], at: Ints, rows: Ints, columns: Ints) -> Bools:
         """For each pair whether the incident takes posts of that time and those tracks."""
+        if not rows.size:
+            return np.zeros(0, np.bool_)
+        surely, never = self._throughout(int(at.min()), int(at.max()))
+        found = surely[columns]
+        asked = np.flatnonzero(~(found | never[columns]))
+        rows, columns = rows[asked], columns[asked]
+        fits = self._on_tracks(mentions, rows, columns)
         moment = at[rows]
-        found = np.zeros(rows.size, np.bool_)
+        open_then = np.zeros(rows.size, np.bool_)
         for layer in range(self._spans.shape[1]):
             low, high = self._spans[columns, layer].T
-            found |= (low <= moment) & (moment < high)
-        numbers: dict[tuple[str, ...], int] = {}
+            open_then |= (low <= moment) & (moment < high)
+        found[asked] = fits & open_then
+        return found
+
+    def _throughout(self, first: int, last: int) -> tuple[Bools, Bools]:
+        """Which incidents take all posts of these times whatever their track, and which none."""
+        low, high = self._spans[:, :, 0], self._spans[:, :, 1]
+        surely = ((low <= first) & (last < high)).any(axis=1) & ~self.scoped
+        never = ~((low <= last) & (first < high)).any(axis=1)
+        return surely, never
+
+    def _on_tracks(self, mentions: Sequence[Mention], rows: Ints, columns: Ints) -> Bools:
+        """For each pair whether the incident is open to posts of the mention's tracks."""
         used, place = np.unique(rows, return_inverse=True)
+        if not used.size:
+            return np.zeros(0, np.bool_)
+        numbers: dict[tuple[str, ...], int] = {}
         own = np.array(
             [numbers.setdefault(mentions[row].tracks, len(numbers)) for row in used.tolist()],
             np.int64,
         )
-        if numbers:
-            fits = np.stack([self._on_track(tracks) for tracks in numbers])
-            found &= fits[own[place], columns]
+        fits = np.stack([self._on_track(tracks) for tracks in numbers])
+        found: Bools = fits[own[place], columns]
         return found
 
     def fresh(self, mentions: Sequence[Mention], at: Ints) -> tuple[Ints, Ints]:

@@ -5,9 +5,7 @@ computes it, and whenever, gets the same. All incidents stand in one inverted in
 costs what it shares with them, not how many they are.
 """
 
-import re
 from collections.abc import Callable, Sequence
-from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple
 
@@ -15,46 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pipeline.steps import places
-from pipeline.steps.stems import BITS, rarity, stems
-from pipeline.steps.text import prepare_texts
+from pipeline.steps.outlines import TELLING_FROM, Outline
+from pipeline.steps.stems import BITS, STEPS_PER_UNIT, rarity, stems
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-#: What is less rare than this tells no incident from another (and would cost most of the time).
-TELLING_FROM: Final = 2.0
 #: Rarity that a post must share with an incident to be compared with it: less is chance.
 SHARED_FROM: Final = 3.5
 #: And the share of what it shares with the incident that it shares most with.
 SHARED_SHARE: Final = 0.4
-#: A phrase is short, and rare enough that a post that has all of it hardly has it by chance.
-PHRASE_WORDS: Final = 4
-PHRASE_FROM: Final = 5.0
-_PHRASE_ENDS: Final = re.compile(r"[.,;:!?|\n]+")
-
-
-class Said(NamedTuple):
-    """What an incident says: its heading, everything, and its regions."""
-
-    heading: str
-    whole: str
-    regions: str
-
-
-class Outline(NamedTuple):
-    """An incident's stems (columns, rising) and what each weighs; made by ``outlines``.
-
-    ``whole`` is a vector of length 1 over all stems; ``what`` and ``where`` are the rarity of
-    those that tell what happens and those that name a place; ``heading`` is the share of the
-    heading's rarity. ``phrases``: the columns of each that is more than a place.
-    """
-
-    columns: NDArray[np.int32]
-    whole: Floats
-    what: Floats
-    where: Floats
-    heading: Floats
-    phrases: tuple[NDArray[np.int32], ...]
+#: So many incidents are compared with a post at most, those that it shares most with.
+CLOSEST: Final = 24
+#: More words than a post has, for telling those of one post apart.
+_WORDS: Final = 4_096
+#: More rarity, in the steps of its table, than need be told apart.
+_MOST_STEPS: Final = 4_095
 
 
 class Lesson(NamedTuple):
@@ -71,8 +44,9 @@ class Alike(NamedTuple):
     """Pairs of posts and incidents that share what is rare, by post and then incident, and how.
 
     ``whole``: cosine, 0 to 1. ``what`` and ``where``: rarity shared. ``heading``: 0 to 1.
-    ``phrase``: 1 if the post has all of a phrase of the incident. ``taught``: likeness to what
-    people confirmed, less than 0 to what they rejected.
+    ``phrase``: 1 if the post has all of a phrase of the incident. ``words``: how many of the
+    post's words they share. ``taught``: likeness to what people confirmed, less than 0 to what
+    they rejected.
     """
 
     rows: Ints
@@ -82,22 +56,19 @@ class Alike(NamedTuple):
     where: Floats
     heading: Floats
     phrase: Floats
+    words: Floats
     taught: Floats
 
 
-@cache
-def _place_words() -> frozenset[str]:
-    """Words of the names of countries, their regions and large cities."""
-    known = places.knowledge()
-    words = {
-        word
-        for form, meant in known.forms.items()
-        if form not in known.common_words
-        and any(p.kind != "city" or p.population >= places.WORLD_CITY for p in meant)
-        for word in form.split()
-        if len(word) > 2
-    }
-    return frozenset(words - known.common_words) | known.us_states
+class Posts(NamedTuple):
+    """Which of the index's stems each post has (1 or none), in the order of their columns.
+
+    ``words``: the number of the first word with the stem. ``length``: of the post's whole vector.
+    """
+
+    table: sparse.csr_matrix
+    words: Ints
+    length: Floats
 
 
 def rarities(words: Sequence[str]) -> list[float]:
@@ -106,75 +77,6 @@ def rarities(words: Sequence[str]) -> list[float]:
     rare = np.zeros(len(words))
     rare[found.rows] = rarity()[found.columns]
     return [float(weight) for weight in rare]
-
-
-def outlines(said: Sequence[Said]) -> list[Outline]:
-    """The outlines of incidents, all at once."""
-    phrases = [_PHRASE_ENDS.split(one.whole) for one in said]
-    texts = [text for one in said for text in one]
-    canonical = prepare_texts(texts + [part for parts in phrases for part in parts]).canonical
-    regions = [
-        " ".join((canonical[3 * n + 2], *_place_words().intersection(canonical[3 * n + 1].split())))
-        for n in range(len(said))
-    ]
-    canonical[2 : 3 * len(said) : 3] = regions
-    each = _each(canonical[: len(texts)], within=False)
-    whats = zip(each[::3], each[1::3], each[2::3], strict=True)
-    # A long word is in a post only if all of it is: its beginning may be a word like any other.
-    short = [part if part.count(" ") < PHRASE_WORDS else "" for part in canonical[len(texts) :]]
-    parts = iter(_each(short, within=True))
-    return [
-        _outline(heading, whole, where, [next(parts) for _ in own])
-        for (heading, whole, where), own in zip(whats, phrases, strict=True)
-    ]
-
-
-def _each(canonicals: Sequence[str], *, within: bool) -> list[NDArray[np.int32]]:
-    """The columns of each text."""
-    found = stems(canonicals, within=within)
-    cuts = np.searchsorted(found.rows, np.arange(len(canonicals) + 1)).tolist()
-    return [found.columns[a:b] for a, b in pairwise(cuts)]
-
-
-def _outline(
-    heading: NDArray[np.int32],
-    whole: NDArray[np.int32],
-    where: NDArray[np.int32],
-    parts: Sequence[NDArray[np.int32]],
-) -> Outline:
-    columns, times = np.unique(whole, return_counts=True)
-    rare = rarity()[columns].astype(np.float64)
-    vector = rare * (1 + np.log(times))
-    vector /= max(float(np.sqrt(vector @ vector)), 1e-9)
-    is_place = np.isin(columns, where)
-    first = np.isin(columns, heading)
-    share = np.where(first, rare, 0) / max(float(rare[first].sum()), 1e-9)
-    kept = rare >= TELLING_FROM
-    return Outline(
-        columns[kept],
-        (vector * rare)[kept],
-        np.where(is_place, 0, rare)[kept],
-        np.where(is_place, rare, 0)[kept],
-        share[kept],
-        _phrases(parts, where),
-    )
-
-
-def _phrases(
-    parts: Sequence[NDArray[np.int32]], where: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], ...]:
-    """The columns of those parts that are rare enough, and more than a place."""
-    table, place, found = rarity(), set(where.tolist()), dict[bytes, NDArray[np.int32]]()
-    for part in parts:
-        if not part.size:
-            continue
-        rare = table[part]
-        columns = part[rare >= TELLING_FROM]
-        if rare.sum() >= PHRASE_FROM and not place.issuperset(columns.tolist()):
-            columns = np.unique(columns)
-            if table[columns].sum() >= PHRASE_FROM:
-                found[columns.tobytes()] = columns
-    return tuple(found.values())
 
 
 def vectors(canonicals: Sequence[str]) -> list[Lesson]:
@@ -221,10 +123,10 @@ class Likeness:
         return found
 
     def _index(self) -> sparse.csr_matrix:
-        """Which incidents have a stem, or were taught something about it: its rarity."""
+        """Which incidents have a stem, or were taught something about it: its rarity in steps."""
         entries = np.union1d(self._told, self._taught)
         own, column = np.divmod(entries, max(self._used.size, 1))
-        values = rarity()[self._used[column]].astype(np.float64)
+        values = np.round(rarity()[self._used[column]] * STEPS_PER_UNIT).astype(np.int32)
         return _matrix(column, own, values, (self._used.size, self._count))
 
     def _make_phrases(self, known: Sequence[Outline]) -> None:
@@ -234,58 +136,82 @@ class Likeness:
         lists = [np.empty(0, np.int32), *(columns for _, columns in phrases)]
         rows = self._place[np.concatenate(lists)].astype(np.int64)
         own = np.repeat(np.arange(len(phrases)), self._phrase_size)
-        ones = np.ones(rows.size)
+        ones = np.ones(rows.size, np.int32)
         self._phrases = _matrix(rows, own, ones, (self._used.size, len(phrases)))
 
     def compare(
         self, canonicals: Sequence[str], fits: Callable[[Ints, Ints], NDArray[np.bool_]]
     ) -> Alike:
         """The pairs that share enough that is rare, and that fit otherwise too."""
-        posts, length = self._posts(canonicals)
-        shared = posts @ self._shared
-        enough = np.flatnonzero(shared.data >= SHARED_FROM)
-        row = np.searchsorted(shared.indptr, enough, side="right") - 1
-        # First of all: what does not take the post must not count as what it shares most with.
-        fit = fits(row, shared.indices[enough].astype(np.int64))
-        enough, row = enough[fit], row[fit]
-        most = np.zeros(len(canonicals))
-        np.maximum.at(most, row, shared.data[enough])
-        close = shared.data[enough] >= SHARED_SHARE * most[row]
-        pairs = np.sort(row[close] * self._count + shared.indices[enough[close]])
+        posts = self._posts(canonicals)
+        pairs = self._closest(posts.table, fits)
         row, column = np.divmod(pairs, self._count)
         # All stems of the post of each pair, looked up among those of its incident.
-        size = np.diff(posts.indptr)[row]
+        ends = posts.table.indptr
+        size = (ends[row + 1] - ends[row]).astype(np.int64)
         pair = np.repeat(np.arange(pairs.size), size)
-        within = np.arange(pair.size) - np.repeat(np.cumsum(size) - size, size)
-        stem = posts.indices[posts.indptr[row][pair] + within]
-        wanted = column[pair] * self._used.size + stem
-        there, at = _found(wanted, self._told)
-        values = [_summed(pair[there], part[at], pairs.size) for part in self._weights]
-        there, at = _found(wanted, self._taught)
-        taught = _summed(pair[there], self._lessons[at], pairs.size) / length[row]
+        first = np.repeat(ends[row] - (np.cumsum(size) - size), size)
+        stem = first + np.arange(pair.size)
+        wanted = column[pair] * self._used.size + posts.table.indices[stem]
+        told, at = _found(wanted, self._told)
+        values = [_summed(pair[told], part[at], pairs.size) for part in self._weights]
+        taught, at = _found(wanted, self._taught)
+        lessons = _summed(pair[taught], self._lessons[at], pairs.size)
+        shared = told if not taught.size else np.union1d(told, taught)
+        words = _different(pair[shared], posts.words[stem[shared]], pairs.size)
         whole, what, where, heading = values
-        phrase = self._has_phrase(posts, pairs)
-        return Alike(row, column, whole / length[row], what, where, heading, phrase, taught)
+        phrase = self._has_phrase(posts.table, pairs)
+        length = posts.length[row]
+        return Alike(
+            row, column, whole / length, what, where, heading, phrase, words, lessons / length
+        )
 
-    def _posts(self, canonicals: Sequence[str]) -> tuple[sparse.csr_matrix, Floats]:
-        """Which of the index's stems each post has, and the length of the post's whole vector."""
+    def _closest(
+        self, posts: sparse.csr_matrix, fits: Callable[[Ints, Ints], NDArray[np.bool_]]
+    ) -> Ints:
+        """The pairs that share most that is rare, as numbers: post times incidents plus incident.
+
+        However many incidents are open, a post is compared with no more than CLOSEST of them.
+        """
+        shared = posts @ self._shared
+        enough = np.flatnonzero(shared.data >= SHARED_FROM * STEPS_PER_UNIT)
+        row = np.repeat(np.arange(shared.shape[0]), np.diff(shared.indptr))[enough]
+        column, value = shared.indices[enough].astype(np.int64), shared.data[enough]
+        # First of all: what does not take the post must not count as what it shares most with.
+        fit = fits(row, column)
+        row, column, value = row[fit], column[fit], np.minimum(value[fit], _MOST_STEPS)
+        less = row * (_MOST_STEPS + 1) + (_MOST_STEPS - value)
+        less, column = np.divmod(np.sort(less * self._count + column), self._count)
+        row, value = np.divmod(less, _MOST_STEPS + 1)
+        value = _MOST_STEPS - value
+        first = np.searchsorted(row, row)
+        kept = np.arange(row.size) - first < CLOSEST
+        kept &= value >= SHARED_SHARE * value[first]
+        return np.sort(row[kept] * self._count + column[kept])
+
+    def _posts(self, canonicals: Sequence[str]) -> Posts:
+        """Which of the index's stems each post has."""
         found = stems(canonicals)
         rare = rarity()[found.columns].astype(np.float64)
         length = np.sqrt(np.bincount(found.rows, rare * rare, len(canonicals)))
         place = self._place[found.columns]
         kept = place >= 0
         width = max(self._used.size, 1)
-        # Sorting is faster here than the hashing of numpy.unique.
-        keys = np.sort(found.rows[kept].astype(np.int64) * width + place[kept])
-        row, column = np.divmod(keys[_firsts(keys)], width)
+        # Sorting is faster here than the hashing of numpy.unique; the word rides along.
+        keys = found.rows[kept].astype(np.int64) * width + place[kept]
+        keys = np.sort(keys * _WORDS + found.words[kept] % _WORDS)
+        keys, words = np.divmod(keys, _WORDS)
+        first = _firsts(keys)
+        row, column = np.divmod(keys[first], width)
         ends = np.searchsorted(row, np.arange(len(canonicals) + 1))
         shape = (len(canonicals), self._used.size)
-        return sparse.csr_matrix((np.ones(row.size), column, ends), shape=shape), length
+        table = sparse.csr_matrix((np.ones(row.size, np.int32), column, ends), shape=shape)
+        return Posts(table, words[first], length)
 
     def _has_phrase(self, posts: sparse.csr_matrix, pairs: Ints) -> Floats:
         """For each pair 1 if the post has all of a phrase of the incident, else 0."""
         product = posts @ self._phrases
-        full = np.flatnonzero(product.data >= self._phrase_size[product.indices] - 0.5)
+        full = np.flatnonzero(product.data >= self._phrase_size[product.indices])
         row = np.searchsorted(product.indptr, full, side="right") - 1
         keys = row * self._count + self._phrase_of[product.indices[full]]
         found = np.zeros(pairs.size)
@@ -300,7 +226,9 @@ def _joined(parts: Sequence[Floats]) -> Floats:
     return np.concatenate([np.empty(0), *parts])
 
 
-def _matrix(rows: Ints, columns: Ints, values: Floats, shape: tuple[int, int]) -> sparse.csr_matrix:
+def _matrix(
+    rows: Ints, columns: Ints, values: NDArray[np.int32], shape: tuple[int, int]
+) -> sparse.csr_matrix:
     return sparse.csr_matrix(sparse.coo_matrix((values, (rows, columns)), shape=shape))
 
 
@@ -317,6 +245,12 @@ def _summed(pairs: Ints, values: Floats, count: int) -> Floats:
     """The sum of the values of each pair."""
     found: Floats = np.bincount(pairs, values, count).astype(np.float64)
     return found
+
+
+def _different(pairs: Ints, words: Ints, count: int) -> Floats:
+    """How many different words each pair has."""
+    keys = np.sort(pairs * _WORDS + words)
+    return np.bincount(keys[_firsts(keys)] // _WORDS, minlength=count).astype(np.float64)
 
 
 _NOWHERE: Final = np.empty(0, np.int64)

@@ -34,10 +34,15 @@ _PAIR_OF_SIGNS: Final = np.uint64(0xD6E8FEB86659FD93)
 
 
 class Stems(NamedTuple):
-    """The stems of a batch: the hashed column of each and the number of its text, in text order."""
+    """The stems of a batch in text order: the hashed column of each, and the number of its text.
+
+    ``words``: numbers of the words that they stand in, rising and not the same in two words of a
+    text.
+    """
 
     columns: NDArray[np.int32]
     rows: NDArray[np.int32]
+    words: NDArray[np.int32]
 
 
 @cache
@@ -55,16 +60,17 @@ def stems(canonicals: Sequence[str], *, within: bool = True) -> Stems:
     """
     codes = cp.joined(canonicals)
     if not codes.size:
-        return Stems(np.empty(0, np.int32), np.empty(0, np.int32))
+        return _NO_STEMS
     breaks = codes == ord("\n")
     inside = ~(breaks | (codes == ord(" ")))
     edges = np.flatnonzero(np.diff(inside, prepend=False))  # a line feed ends the last word
     starts, ends = edges[::2], edges[1::2]
     if not starts.size:
-        return Stems(np.empty(0, np.int32), np.empty(0, np.int32))
+        return _NO_STEMS
     number = _are_numbers(codes, starts, ends)
     starts, ends = starts[~number], ends[~number]
     at, size = _positions(starts, ends, within)
+    spaced = at.size
     hashes = _hashes(codes, at, size)
     if codes.max() >= _FIRST_IDEOGRAPH:
         signs = np.flatnonzero(cp.CLASS[codes] == cp.CJK)
@@ -75,7 +81,13 @@ def stems(canonicals: Sequence[str], *, within: bool = True) -> Stems:
     line_ends = np.flatnonzero(breaks)
     rows = np.searchsorted(line_ends, at[order])
     columns = mixed(hashes[order]) >> np.uint64(64 - BITS)
-    return Stems(columns.astype(np.int32), rows.astype(np.int32))
+    # Where a script has no spaces each sign counts as a word: its pair begins there.
+    words = np.searchsorted(starts, at[order], "right") + np.cumsum(order >= spaced)
+    return Stems(columns.astype(np.int32), rows.astype(np.int32), words.astype(np.int32))
+
+
+_EMPTY: Final = np.empty(0, np.int32)
+_NO_STEMS: Final = Stems(_EMPTY, _EMPTY, _EMPTY)
 
 
 def _are_numbers(

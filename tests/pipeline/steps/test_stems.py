@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.steps.likeness import NO_LESSON, Likeness, Said, outlines
+from pipeline.steps.likeness import NO_LESSON, Likeness
+from pipeline.steps.outlines import Said, outlines
 from pipeline.steps.stems import BITS, rarity, stems
 from pipeline.steps.text import prepare_texts
 
@@ -53,8 +54,8 @@ def test_what_everybody_says_is_less_rare() -> None:
 def test_a_post_is_compared_with_what_it_shares_rare_words_with() -> None:
     """A phrase counts only as a whole, and places are told from what happens."""
     said = [
-        Said("Flooding in Brackwater", "Flooding in Leeds. Brackwater sluice", "Leeds"),
-        Said("Xylophone recall", "Xylophone recall", ""),
+        Said("Flooding in Brackwater", "Flooding in Leeds. Brackwater sluice", ("Leeds",)),
+        Said("Xylophone recall", "Xylophone recall", ()),
     ]
     index = Likeness(outlines(said), [NO_LESSON] * 2)
     posts = prepare_texts(
