@@ -9,6 +9,7 @@ from threading import Event
 from collectors.incidents.recorded import RecordedIncidents
 from collectors.incidents.statuspage import Statuspage
 from config.settings import Settings
+from config.sources import own_accounts
 from pipeline.clock import SystemClock
 from pipeline.enrich import Enricher
 from pipeline.incidents import Book
@@ -40,7 +41,7 @@ SHIPPED_MODELS = Path(str(files("config"))) / "models"
 def labeller(known: Settings, over: Path | None = None) -> Labeller:
     """The shipped models, with those of the settings and then ``over`` laid over them."""
     dirs = [d for d in (SHIPPED_MODELS, known.models.dir, over) if d is not None]
-    return Labeller.load(dirs, official=[name for track in known.track for name in track.own])
+    return Labeller.load(dirs, official=own_accounts(known))
 
 
 def enricher(known: Settings, book: Book, models: Labeller) -> Enricher:
