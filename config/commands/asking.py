@@ -54,19 +54,9 @@ def register(commands: Commands) -> None:
 
 def run_query(options: argparse.Namespace) -> int:
     """Prints the answer; the age of a snapshot goes to standard error."""
-    from sinks.duckdb_warehouse import open_for_reading
+    from config.analysis import for_reading
 
-    known = settings.load(options.config)
-    if options.warehouse is None and known.on_servers:
-        from config import scale
-
-        with closing(scale.warehouse(known)) as server:
-            show(server.sql(options.sql), options.format)
-        return 0
-    path = options.warehouse or known.warehouse.path
-    if not path.exists():
-        raise Misuse(f"there is no warehouse at {path}: name another with --warehouse")
-    warehouse, age = open_for_reading(path)
+    warehouse, age = for_reading(settings.load(options.config), options.warehouse)
     with closing(warehouse):
         if age is not None:
             print(f"read from a snapshot {timedelta(seconds=round(age))} old", file=sys.stderr)
