@@ -1,4 +1,7 @@
-"""Roles at work: a thread each, until they are told to stop or one of them gives up."""
+"""Roles at work: a thread each, until they are told to stop or one of them gives up.
+
+A source that gives up, or has a fault, stops alone: the others go on, and it is said what to mend.
+"""
 
 import logging
 import threading
@@ -32,8 +35,8 @@ class Role(Protocol):
 class Crew:
     """Threads that run roles.
 
-    ``troubles`` says by name what cannot be reached for now, ``roles`` has every role as it is seen
-    from outside.
+    ``troubles`` says by name what cannot be reached for now, or why a source gave up; ``roles`` has
+    every role as it is seen from outside.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -47,6 +50,7 @@ class Crew:
     def run(self, name: str, role: Role) -> None:
         """Runs a role in a thread until stop; closes it then."""
         from config.operating.watched import Watched
+        from pipeline.intake import Intake
         from pipeline.roles import run
 
         watched = self.roles[name] = Watched(role, self._clock)
@@ -63,19 +67,18 @@ class Crew:
             finally:
                 role.close()
 
-        self.start(name, work)
+        def alone() -> None:
+            if (error := _outcome(name, work)) is not None:
+                self._stop_alone(name, watched, error)
+
+        self.start(name, alone if isinstance(role, Intake) else work)
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Runs ``work`` in a thread; an error of it stops the whole crew."""
 
         def guarded() -> None:
-            try:
-                work()
-            except GroundswellError as error:
+            if (error := _outcome(name, work)) is not None:
                 self._fail(error)
-            except Exception as error:
-                log.exception("%s ended by a fault of its own", name)
-                self._fail(GiveUp(f"{name} ended by a fault of its own: {type(error).__name__}"))
 
         thread = threading.Thread(target=guarded, name=name, daemon=True)
         self._threads.append(thread)
@@ -87,11 +90,40 @@ class Crew:
         for thread in list(self._threads):
             thread.join(timeout=STOP_SECONDS)
 
+    def notice(self) -> str:
+        """All troubles in one line, those that are not tried again apart; empty without any."""
+        troubles, roles = dict(self.troubles), dict(self.roles)
+        over = {name for name in troubles if name in roles and roles[name].has_given_up}
+        waiting = [told for name, told in troubles.items() if name not in over]
+        parts = [f"{'; '.join(waiting)}. Trying again."] if waiting else []
+        parts += [f"{name} has stopped: {troubles[name]}." for name in sorted(over)]
+        return " ".join(parts)
+
     def check(self) -> None:
         """Raises what made one of them give up, if any did."""
         if self._failed is not None:
             raise self._failed
 
+    def _stop_alone(self, name: str, source: "Watched", error: GroundswellError) -> None:
+        """One source is over; with the last of a process that has nothing else, all is."""
+        log.error("%s stopped, the rest goes on: %s", name, error)
+        source.give_up(str(error))
+        self.troubles[name] = str(error)
+        if all(role.has_given_up for role in dict(self.roles).values()):
+            self._fail(error)
+
     def _fail(self, error: GroundswellError) -> None:
         self._failed = self._failed or error
         self.stop.set()
+
+
+def _outcome(name: str, work: Callable[[], None]) -> GroundswellError | None:
+    """Does the work; why it ended, None if it simply did. A fault goes to the log in full."""
+    try:
+        work()
+    except GroundswellError as error:
+        return error
+    except Exception as error:
+        log.exception("%s ended by a fault of its own", name)
+        return GiveUp(f"{name} ended by a fault of its own: {type(error).__name__}")
+    return None

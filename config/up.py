@@ -102,11 +102,11 @@ class Up:
         sources = [
             {
                 "name": name,
-                "state": self._state_of(name, feed),
+                "state": self._crew.roles[name].state,
                 "trouble": troubles.get(name),
                 "trouble_since": self._crew.roles[name].trouble_since,
             }
-            for name, feed in self._feeds.items()
+            for name in self._feeds
             if name in self._crew.roles
         ]
         told: dict[str, Any] = {
@@ -114,14 +114,9 @@ class Up:
             "since": self._since.isoformat(),
             "sources": sources,
         }
-        if troubles:
-            told["notice"] = f"{'; '.join(troubles.values())}. Trying again."
+        if notice := self._crew.notice():
+            told["notice"] = notice
         return told
-
-    def _state_of(self, name: str, feed: "Intake") -> str:
-        if feed.done:
-            return "ended"
-        return "waiting" if name in self._crew.troubles else "listening"
 
     def _sight(self) -> "Sight":
         """What a report is made of: all of it is here."""

@@ -16,6 +16,7 @@ MEND = {
 }
 #: Rounds of these wait for nobody outside; the others' first one rebuilds what is kept in memory.
 OF_SOURCE = "it is tried again by itself; look at its address and credential in the settings"
+OF_GIVEN_UP = "it is not tried again: mend that, then start this process anew"
 OF_ROLE = "it goes on by itself once that is back"
 
 
@@ -59,6 +60,7 @@ def _of_dependency(name: str, meters: Meters) -> dict[str, Any]:
 
 def _of_role(name: str, role: Watched) -> dict[str, Any]:
     mend = OF_SOURCE if isinstance(role.role, Intake) else OF_ROLE
+    mend = OF_GIVEN_UP if role.has_given_up else mend
     if role.trouble is None and not role.turns and not role.done:
         return _check(name, "its first round is not over yet", "wait: it reads what went before")
     return _check(name, role.trouble, mend)

@@ -180,9 +180,8 @@ def _of_process(sight: Sight, name: str) -> dict[str, Any]:
     """What its own process knows of a source."""
     assert sight.meters is not None  # noqa: S101  # it has this source
     watched, intake = sight.meters.feeds()[name]
-    state = "ended" if watched.done else "waiting" if watched.trouble else "listening"
     return {
-        "state": state,
+        "state": watched.state,
         "trouble": watched.trouble,
         "trouble_since": watched.trouble_since,
         "heard_at": intake.heard_at,

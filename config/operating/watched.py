@@ -16,7 +16,8 @@ class Watched:
 
     ``turns`` are those that went well, ``records`` what they handled. ``retries`` counts by kind
     of error why a turn was put off; ``trouble`` is the last reason, None when the last turn went
-    well, ``trouble_since`` the clock's time of the first one in a row.
+    well, ``trouble_since`` the clock's time of the first one in a row. ``has_given_up``: there
+    will be no other turn.
     """
 
     def __init__(self, role: Role, clock: Clock) -> None:
@@ -27,6 +28,7 @@ class Watched:
         self.retries: Counter[str] = Counter()
         self.trouble: str | None = None
         self.trouble_since: datetime | None = None
+        self.has_given_up = False
         self._clock = clock
         self._began: float | None = None
 
@@ -34,6 +36,13 @@ class Watched:
     def done(self) -> bool:
         """Whether the role has come to its end."""
         return bool(getattr(self.role, "done", False))
+
+    @property
+    def state(self) -> str:
+        """What a source does, in a word: stopped (for good), ended, waiting or listening."""
+        if self.has_given_up:
+            return "stopped"
+        return "ended" if self.done else "waiting" if self.trouble else "listening"
 
     @property
     def name(self) -> str:
@@ -70,6 +79,11 @@ class Watched:
             self.records += handled
             self.batches.add([handled])
         return handled
+
+    def give_up(self, trouble: str) -> None:
+        """The role takes no more turns in this process, for this reason."""
+        self.trouble, self.has_given_up = trouble, True
+        self.trouble_since = self.trouble_since or self._clock.now()
 
     def close(self) -> None:
         """Closes the role."""
