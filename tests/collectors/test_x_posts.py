@@ -317,7 +317,7 @@ def test_an_edit_that_no_track_finds_is_found_by_looking_again(
 def test_looking_again_waits_for_money(platform: x.X, clock: ManualClock) -> None:
     """What is left of the day's cap is for what is said now."""
     for number in range(1, 101):
-        platform.post(number, START, f"Acme post {number}")
+        platform.post(number, START - timedelta(minutes=1), f"Acme post {number}")
     money = {"price": 0.01, "most_a_day": 4.0, "most_a_month": 50.0}
     held = held_of(platform)
     opened = source(platform, clock, held=held, **money)
