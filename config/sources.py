@@ -147,6 +147,20 @@ KINDS = (
     ),
     Kind("rss", "social", "collectors.rss:Rss", "collectors.rss:RssSettings", ("url",)),
     Kind(
+        "incidentio",
+        "incident",
+        "collectors.incidents.incidentio:incidentio",
+        "collectors.incidents.incidentio:IncidentIoSettings",
+        address="https://api.incident.io",
+    ),
+    Kind(
+        "rootly",
+        "incident",
+        "collectors.incidents.rootly:rootly",
+        "collectors.incidents.rootly:RootlySettings",
+        address="https://api.rootly.com",
+    ),
+    Kind(
         "pagerduty",
         "incident",
         "collectors.incidents.pagerduty:pagerduty",

@@ -8,6 +8,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import orjson
+import xxhash
 
 from collectors.incidents.pieces import dicts
 from collectors.incidents.tool import KEPT
@@ -15,7 +16,9 @@ from collectors.kit.budget import Budget, Window
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
 from collectors.kit.web import Web
-from pipeline.errors import TryLater
+from collectors.times import to_us
+from pipeline.errors import SetAside, TryLater
+from pipeline.model import Incident
 from pipeline.ports import Clock, Unreadable
 
 #: What changed may turn up so late among what changed before: clocks of servers differ.
@@ -61,6 +64,74 @@ class Listing(ABC):
         return told, dicts(told[key])
 
 
+class Detailed(Listing):
+    """A list that leaves out what was said of an incident: a further call for each that changed.
+
+    Each is a page of its own to the poller, so that it is counted, waited for and begun again like
+    any other, and nothing is delivered before all of it is there. An incident comes as one entry,
+    dated by its last change.
+    """
+
+    #: A walk may have as many pages as there are incidents in the time it reaches back.
+    PAGES: Final = 10_000
+
+    def __init__(self, web: Web, url: str) -> None:
+        super().__init__(web, url)
+        self._raws: dict[str, dict[str, Any]] = {}
+
+    @abstractmethod
+    def changed(
+        self, since: datetime, after: str | None, stop: threading.Event
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """One page of the list, as far as it changed since; and what asks for the next page."""
+
+    @abstractmethod
+    def told(self, raw: dict[str, Any], stop: threading.Event) -> Incident:
+        """An incident with what was said of it, by one call. Raises SetAside."""
+
+    @abstractmethod
+    def stamp(self, raw: dict[str, Any]) -> tuple[str, datetime]:
+        """Its id and when it changed last. Raises SetAside."""
+
+    def look(self, since: datetime, before: str | None, stop: threading.Event) -> Page:
+        """See ``Listing.look``; ``before``: what is to be asked for, and the next page's name."""
+        wanted, after = orjson.loads(before) if before else ([], None)
+        if wanted:
+            entries = list(self._entry(self._raws[wanted[0]], stop))
+            return self._page(entries, wanted[1:], after)
+        if before is None:
+            self._raws.clear()
+        raws, after = self.changed(since, after, stop)
+        entries, wanted = [], []
+        for raw in raws:
+            try:
+                number, at = self.stamp(raw)
+            except SetAside as reason:
+                entries.append(unreadable(_digest(raw), since, raw, reason))
+                continue
+            if at >= since and number not in self._raws:
+                self._raws[number] = raw
+                wanted.append(number)
+        return self._page(entries, wanted, after)
+
+    def _entry(self, raw: dict[str, Any], stop: threading.Event) -> Iterator[Entry]:
+        number, at = self.stamp(raw)
+        key = f"{number}@{to_us(at)}"
+        try:
+            yield Entry(key, at, self.told(raw, stop))
+        except SetAside as reason:
+            yield unreadable(key, at, raw, reason)
+
+    def _page(self, entries: list[Entry], wanted: list[str], after: str | None) -> Page:
+        if not wanted and after is None:
+            return Page(entries, is_all=True)
+        return Page(entries, before=orjson.dumps([wanted, after]).decode())
+
+
+def _digest(raw: Any) -> str:
+    return xxhash.xxh3_64_hexdigest(orjson.dumps(raw, option=orjson.OPT_SORT_KEYS))
+
+
 def unreadable(number: str, at: datetime, raw: Any, reason: object) -> Entry:
     """What a list has that makes no sense: it becomes a dead letter."""
     return Entry(number, at, Unreadable(orjson.dumps(raw)[:KEPT], str(reason), f"entry {number}"))
@@ -80,5 +151,6 @@ def asking(
         every=timedelta(seconds=poll_seconds),
         look_back=timedelta(days=look_back_days),
         overlap=OVERLAP,
+        pages=Detailed.PAGES,
     )
     return Poller(name, clock, feed, [Query("all")], habits, Budget(calls))
