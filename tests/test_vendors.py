@@ -1,0 +1,116 @@
+"""Others' packages: none is loaded for a source that nobody configured, and all get on together."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config.sources import KINDS
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("collectors", "config", "pipeline", "sinks", "web")
+#: What the extras of sources bring: each is loaded by its own source only, and not before it asks.
+SDKS = {
+    "atproto",
+    "facebook",
+    "feedparser",
+    "google",
+    "incident_io",
+    "jwt",
+    "mastodon",
+    "pagerduty",
+    "praw",
+    "pyfacebook",
+    "tweepy",
+    "websockets",
+}
+#: How libraries are told not to look at certificates.
+SWITCHES = {"verify", "check_hostname", "ssl_check_hostname", "verify_ssl", "ssl_verify"}
+NAMES = {"CERT_NONE", "CERT_OPTIONAL", "_create_unverified_context", "disable_warnings"}
+
+
+def loaded_by(code: str) -> set[str]:
+    """The SDKs that a fresh process has loaded after the code."""
+    told = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+    ran = subprocess.run(
+        [sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return SDKS & set(ran.stdout.split())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.kind}-{kind.name}")
+def test_the_file_of_a_source_loads_no_package_of_a_platform(kind: object) -> None:
+    """Settings are read from it to be checked, long before anybody asks the platform."""
+    place = str(getattr(kind, "place", "")).partition(":")[0]
+    assert loaded_by(f"import {place}") == set()
+
+
+def test_a_source_that_is_not_configured_costs_nothing() -> None:
+    """Everything that ``up`` needs, with a recorded source only: no SDK is there."""
+    code = """
+from config import sources, up, wiring
+from config.settings import Settings
+from pipeline.clock import SystemClock
+known = Settings.model_validate({"source": [{"type": "recorded", "paths": ["pyproject.toml"]}]})
+assert sources.open_all(known, SystemClock())
+sources.listing(known)
+"""
+    assert loaded_by(code) == set()
+
+
+def test_the_packages_get_on_together() -> None:
+    """With all extras: no package wants another version of one than is there."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 0, ran.stdout
+
+
+def off_switches(tree: ast.AST) -> list[int]:
+    """The lines that tell a library not to look at certificates."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in SWITCHES:
+            found += [node.value.lineno] if _is_off(node.value) else []
+        elif isinstance(node, ast.Assign):
+            names = {getattr(target, "attr", getattr(target, "id", "")) for target in node.targets}
+            found += [node.lineno] if names & SWITCHES and _is_off(node.value) else []
+        elif isinstance(node, ast.Attribute | ast.Constant):
+            named = node.attr if isinstance(node, ast.Attribute) else node.value
+            found += [node.lineno] if named in NAMES else []
+    return found
+
+
+def _is_off(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and not value.value
+
+
+def test_certificates_are_always_looked_at() -> None:
+    """No line of the product, and none of its settings, switches that off."""
+    files = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    assert len(files) > 100
+    found = {
+        f"{path.relative_to(ROOT)}:{line}"
+        for path in files
+        for line in off_switches(ast.parse(path.read_text(encoding="utf-8")))
+    }
+    assert found == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "httpx.Client(verify=False)",
+        "session.verify = False",
+        "context.check_hostname = False",
+        "ssl.CERT_NONE",
+        "ssl._create_unverified_context()",
+        "getattr(ssl, 'CERT_NONE')",
+        "KafkaConsumer(ssl_check_hostname=0)",
+    ],
+)
+def test_such_a_line_would_be_found(line: str) -> None:
+    """The look at the code sees what it is there for."""
+    assert off_switches(ast.parse(line)) == [1]
