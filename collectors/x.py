@@ -20,7 +20,6 @@ from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Val
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held, Rechecks
 from collectors.kit.secret import Variable, secret
-from collectors.kit.silence import Silence
 from collectors.known import Known
 from collectors.times import instant
 from collectors.x_checks import Checks
@@ -73,9 +72,6 @@ class XSettings(BaseModel):
         True, description="Half of the day's money at once, the rest evenly; else until it is gone."
     )
     recheck: bool = Field(True, description="Look up again, at that price, what is held: deletes.")
-    expected_per_hour: float | None = Field(
-        None, gt=0, description="How many posts are usual; without it that is learned."
-    )
     url: str = Field(API, pattern=r"^https?://[^\s/]+$", description="Another address of the API.")
 
 
@@ -119,9 +115,8 @@ class X:
             delay=DELAY,
             from_read=True,
         )
-        silence = Silence(told.expected_per_hour)
         budget = Budget(Window(told.calls, QUARTER))
-        self._poller = Poller(name, clock, self, asked, habits, budget, purse, silence)
+        self._poller = Poller(name, clock, self, asked, habits, budget, purse)
         self.totals = self._poller.totals
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:

@@ -109,10 +109,13 @@ class SourceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="allow")
     type: str = Field(min_length=1)
+    expected_per_hour: float | None = Field(
+        None, gt=0, description="How many posts are usual: a longer silence than that is told."
+    )
 
     @property
     def own(self) -> dict[str, Any]:
-        """The keys beside ``type``, to be checked by the source's own settings."""
+        """The keys that all sources do not share, to be checked by the source's own settings."""
         return dict(self.model_extra or {})
 
 

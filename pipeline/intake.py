@@ -98,6 +98,8 @@ class Intake:
         #: The clock's time when the source last brought anything, and when its cursor last moved
         #: (None: never, as far as is known), and the newest mention's ``event_at``.
         self.heard_at: datetime | None = None
+        #: When it last brought a post, or was made.
+        self.posted_at: datetime = clock.now()
         self.cursor_at: datetime | None = None
         self.newest_event_at: datetime | None = None
 
@@ -226,6 +228,7 @@ class Intake:
         for item in items:
             value = item.value
             if isinstance(value, Mention):
+                self.posted_at = self.heard_at
                 self.newest_event_at = max(self.newest_event_at or value.event_at, value.event_at)
             elif isinstance(value, Coverage) and value.is_gap:
                 cause = value.cause or "unknown"

@@ -14,11 +14,19 @@ LEAST = 10.0
 STRANGE = 1e-7
 
 
+def strange(per_hour: float, silent: timedelta) -> str | None:
+    """One line where so long a silence is no chance at so many an hour, else None."""
+    hours = silent / timedelta(hours=1)
+    if math.exp(-per_hour * hours) >= STRANGE:
+        return None
+    return f"nothing came for {hours:.1f} h, where {per_hour:.1f} an hour are usual"
+
+
 class Silence:
     """Learns how often a source brings something, and says when it has been silent too long.
 
-    Several things within a minute are one: posts come in clumps. ``per_hour`` is what the settings
-    expect; without it the rate is learned.
+    Several things within a minute are one: posts come in clumps. With ``per_hour`` nothing is
+    learned.
     """
 
     def __init__(self, per_hour: float | None = None) -> None:
@@ -69,7 +77,4 @@ class Silence:
         """One line when it has been silent for longer than it ever should be, else None."""
         if self._heard is None or self.rate is None:
             return None
-        hours = (now - self._heard) / timedelta(hours=1)
-        if math.exp(-self.rate * hours) >= STRANGE:
-            return None
-        return f"nothing came for {hours:.1f} h, where {self.rate:.1f} an hour are usual"
+        return strange(self.rate, now - self._heard)

@@ -20,6 +20,7 @@ from config.settings import Settings
 from pipeline import deadletters, topics
 from pipeline.decoding import read
 from pipeline.errors import GroundswellError, SetAside
+from pipeline.intake import Intake
 from pipeline.model import Cursor
 from pipeline.ports import Broker, Clock, Collector, Row, Warehouse
 from pipeline.reading import batches
@@ -185,7 +186,7 @@ def _of_process(sight: Sight, name: str) -> dict[str, Any]:
         "trouble": watched.trouble,
         "trouble_since": watched.trouble_since,
         "heard_at": intake.heard_at,
-        "silence": _silence(intake.source),
+        "silence": _silence(intake.source) or _expected(sight, name, intake),
         "event_at": intake.newest_event_at,
     }
 
@@ -194,6 +195,16 @@ def _silence(source: Collector) -> str | None:
     """What a source says of itself that knows how much usually comes."""
     told: Callable[[], str | None] | None = getattr(source, "trouble", None)
     return None if told is None else told()
+
+
+def _expected(sight: Sight, name: str, intake: Intake) -> str | None:
+    """What there is to be said of a silence where the settings tell how much is usual."""
+    from collectors.kit.silence import strange
+
+    given = dict(sources.configured(sight.known)).get(name)
+    if given is None or given.expected_per_hour is None:
+        return None
+    return strange(given.expected_per_hour, sight.clock.now() - intake.posted_at)
 
 
 def _seen_from_outside(
