@@ -15,8 +15,11 @@ WITH newest AS MATERIALIZED (
         THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(newest, fct_link, fct_decision) l
+), incident AS MATERIALIZED (
+    -- Once for both that read it: planning it is half the time that this question takes.
+    SELECT incident_id, title, status, is_proposed, official_id FROM incident_now
 ), best AS MATERIALIZED (
-    SELECT * FROM @best_link_of(words) b
+    SELECT * FROM @best_link_of(words, incident) b
 ), picked AS MATERIALIZED (
     -- IN, not a join: whatever the planner believes of these sizes, it looks each up in a hash.
     SELECT * FROM @mention_now_of(newest, newest) m
@@ -34,7 +37,7 @@ SELECT p.id, p.source, p.kind, d.handle, p.text, p.said_at, p.event_at, p.seen_a
 FROM picked p
 LEFT JOIN best l ON l.mention_id = p.id
 LEFT JOIN mention_identity d ON d.mention_id = p.id
-LEFT JOIN incident_now i ON i.incident_id = l.incident_id
+LEFT JOIN incident i ON i.incident_id = l.incident_id
 ORDER BY p.arrival DESC;
 
 -- name: counts_per_minute
@@ -55,7 +58,7 @@ SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
 FROM @mention_now_of(these, these) m
 WHERE ($intent::text IS NULL OR m.intent = $intent::text)
     AND ($linked::boolean IS NULL
-        OR (m.id IN (SELECT mention_id FROM @best_link_of(words) b)) = $linked::boolean)
+        OR (m.id IN (SELECT mention_id FROM @best_link_of(words, incident_now) b)) = $linked::boolean)
 GROUP BY 1 ORDER BY 1;
 
 -- name: last_event
@@ -181,6 +184,8 @@ FROM coverage GROUP BY source, track ORDER BY source, track;
 -- One mention by $id with everything: labels, identity, links with their reasons, decisions.
 WITH it AS MATERIALIZED (
     SELECT * FROM fct_mention WHERE id = $id::text
+), incident AS MATERIALIZED (
+    SELECT incident_id, title, status, official_id FROM incident_now
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(it, fct_link, fct_decision) l
 )
@@ -189,7 +194,7 @@ SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d
     (SELECT to_json(array_agg(@json_object('incident', w.incident_id, 'title', s.title,
             'status', s.status, 'state', w.link_state, 'p', w.link_p, 'by', w.link_by,
             'evidence', w.evidence) ORDER BY w.link_state, w.link_p DESC, w.incident_id))
-        FROM words w LEFT JOIN incident_now s ON s.incident_id = w.incident_id) AS links,
+        FROM words w LEFT JOIN incident s ON s.incident_id = w.incident_id) AS links,
     (SELECT to_json(array_agg(@json_object('id', c.decision_id, 'verb', c.verb, 'value', c.value,
             'by', c.decided_by, 'at', @rfc3339(c.decided_at))
             ORDER BY c.decided_at DESC, c.decision_id DESC))
@@ -197,8 +202,8 @@ SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d
 FROM @mention_now_of(it, it) m
 JOIN it i ON i.id = m.id
 LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
-LEFT JOIN @best_link_of(words) l ON l.mention_id = m.id
-LEFT JOIN incident_now n ON n.incident_id = l.incident_id;
+LEFT JOIN @best_link_of(words, incident) l ON l.mention_id = m.id
+LEFT JOIN incident n ON n.incident_id = l.incident_id;
 
 -- name: texts_of
 -- The texts of the mentions $ids, without removed ones: what people's links teach is read from them.

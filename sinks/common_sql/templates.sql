@@ -66,21 +66,24 @@ FROM (
 -- A row per mention and incident with the word that counts, of mentions (@1), links (@2) and
 -- decisions (@3): a person's, else the machine's if it was made for the mention's present version and
 -- nobody dismissed the incident. Links of a merged incident are its heir's. Also unlinked.
-WITH machine AS (
+WITH alias AS MATERIALIZED (
+    -- Asked for once: planning what it stands for takes longer than the rest of a small question.
+    SELECT incident_id, into_id FROM incident_alias
+), machine AS (
     SELECT l.mention_id, coalesce(a.into_id, l.incident_id) AS incident_id, l.incident_id AS said_of,
         l.state, l.p, l.made_by, l.evidence, l.updated_at
     FROM @2 l
     JOIN @1 m ON m.id = l.mention_id AND m.version = l.mention_version
-    LEFT JOIN incident_alias a ON a.incident_id = l.incident_id
+    LEFT JOIN alias a ON a.incident_id = l.incident_id
     -- Whether the machine heard of a dismissal before or after it linked must not matter.
     WHERE l.incident_id NOT IN (SELECT incident_id FROM incident_word WHERE verb = 'dismiss')
 ), single AS (
     SELECT mention_id, incident_id, state, p, made_by, evidence, updated_at FROM machine
-    WHERE incident_id NOT IN (SELECT into_id FROM incident_alias)
+    WHERE incident_id NOT IN (SELECT into_id FROM alias)
     UNION ALL
     (SELECT DISTINCT ON (mention_id, incident_id) mention_id, incident_id, state, p, made_by,
         evidence, max(updated_at) OVER (PARTITION BY mention_id, incident_id)
-    FROM machine WHERE incident_id IN (SELECT into_id FROM incident_alias)
+    FROM machine WHERE incident_id IN (SELECT into_id FROM alias)
     ORDER BY mention_id, incident_id, state = 'linked' DESC, state = 'suggested' DESC, p DESC,
         said_of DESC)
 ), person AS (
@@ -88,7 +91,7 @@ WITH machine AS (
         coalesce(a.into_id, d.value) AS incident_id, d.verb,
         max(d.decided_at) OVER same AS decided_at, max(d.updated_at) OVER same AS updated_at
     FROM @3 d
-    LEFT JOIN incident_alias a ON a.incident_id = d.value
+    LEFT JOIN alias a ON a.incident_id = d.value
     WHERE d.verb IN ('link', 'unlink') AND d.subject IN (SELECT id FROM @1)
     WINDOW same AS (PARTITION BY d.subject, coalesce(a.into_id, d.value))
     ORDER BY d.subject, coalesce(a.into_id, d.value), d.decided_at DESC, d.decision_id DESC
@@ -102,11 +105,13 @@ SELECT mention_id, incident_id,
 FROM single w FULL JOIN person p USING (mention_id, incident_id)
 
 -- name: incident_count_of
--- Mentions (repeats included) and witnesses (distinct authors of reports) by incident, from words on
--- links (@1) and the mentions they are about (@2).
-SELECT l.incident_id, count(*) AS mentions,
+-- Mentions (linked, repeats included) and witnesses (distinct authors of linked reports, of a proposal
+-- of ours also of suggested ones) by incident, from words on links (@1) and the mentions they are
+-- about (@2). crowd_said_of counts by the same rule.
+SELECT l.incident_id, count(*) FILTER (WHERE l.link_state = 'linked') AS mentions,
     count(DISTINCT m.witness) FILTER (WHERE m.is_report) AS witnesses,
     min(m.event_at) FILTER (WHERE m.is_report) AS first_report_at
 FROM @1 l JOIN @2 m ON m.id = l.mention_id
 WHERE l.link_state = 'linked'
+    OR (l.link_state = 'suggested' AND starts_with(l.incident_id, 'groundswell:'))
 GROUP BY l.incident_id

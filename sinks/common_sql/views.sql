@@ -107,7 +107,7 @@ LEFT JOIN dim_incident o ON o.incident_id = a.into_id;
 -- name: best_link
 -- The one incident to name with each mention.
 CREATE VIEW best_link AS
-SELECT * FROM @best_link_of(link_now) b
+SELECT * FROM @best_link_of(link_now, incident_now) b
 
 -- name: feedback
 -- A row per mention: what was said, what we made of it, and the incident it is about. The columns
