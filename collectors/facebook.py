@@ -17,7 +17,7 @@ import orjson
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
-from collectors.facebook_api import GRAPH, FacebookApi, Missing
+from collectors.facebook_api import GRAPH, FacebookApi, Missing, Wrong
 from collectors.facebook_things import (
     COMMENTED,
     FIELDS,
@@ -246,6 +246,9 @@ class Facebook:
             thing: Mapping[str, Any] | None = self._api.thing(number, FIELDS, stop)
         except Missing:
             thing = None
+        except Wrong as reason:  # the others are looked at none the less
+            log.info("%s: looking at %s again: %s", self.name, number, reason)
+            return
         kind = away.told(own, number, "missing" if thing is None else "here")
         if kind is not None:
             yield removal(number, kind, now)

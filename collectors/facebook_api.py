@@ -32,6 +32,7 @@ TOKEN: Final = frozenset({3, 10, 102, 190, *range(200, 300)})
 #: … and a thing that is not there, or not for us: code and subcode. Code 100 alone is a wrong
 #: question, which says nothing of the thing.
 MISSING: Final = frozenset({(100, 33), (803, None)})
+WRONG: Final = 100
 #: From this share of a limit on (percent) nothing is asked: at 100 the app is shut out.
 NEARLY: Final = 95.0
 #: Seconds until more may be asked, where Facebook does not say.
@@ -40,6 +41,10 @@ PAUSE: Final = 300.0
 
 class Missing(TryLater):
     """What was asked for is not there, or not for us."""
+
+
+class Wrong(TryLater):
+    """A question that Facebook does not understand, or not of this thing."""
 
 
 class FacebookApi:
@@ -75,7 +80,7 @@ class FacebookApi:
         return told
 
     def thing(self, number: str, fields: str, stop: threading.Event) -> Mapping[str, Any]:
-        """A post or a comment. Raises TryLater (Missing), GiveUp."""
+        """A post or a comment. Raises TryLater (Missing, Wrong), GiveUp."""
         told = self._asked(stop, lambda graph: graph.get_object(number, fields))
         if told.get("id") != number:
             raise TryLater(f"{self._name}: {self._host} answers with something else")
@@ -122,6 +127,8 @@ class FacebookApi:
             return self._breaker.refused(self._host, status)
         if {(code, subcode), (code, None)} & MISSING:
             return Missing(told)
+        if code == WRONG:
+            return Wrong(told)
         if status == 0:
             return TryLater(f"{self._name}: cannot reach {self._host}")
         return refusal(told, status, headers, self._clock.now())
@@ -150,7 +157,8 @@ class FacebookApi:
         )
         graph.rate_limit = self
         graph.session = bounded(lambda: self._stop.is_set())
-        graph.session.headers |= {"Authorization": f"Bearer {token}", "User-Agent": "groundswell"}
+        graph.session.headers["Authorization"] = f"Bearer {token}"
+        graph.session.headers["User-Agent"] = "groundswell"
         graph.session.hooks["response"].append(self._note)
         return graph
 
@@ -187,11 +195,11 @@ def _share(headers: Mapping[str, str]) -> float:
     """The largest share of a limit that is used, in percent."""
     names = ("call_count", "total_time", "total_cputime")
     told = [usage.get(name) for usage in _usages(headers) for name in names]
-    return max((float(share) for share in told if type(share) in {int, float}), default=0.0)
+    return max((float(share) for share in told if isinstance(share, int | float)), default=0.0)
 
 
 def _left(headers: Mapping[str, str]) -> float | None:
     """Seconds until more may be asked, where the answer says so (in minutes)."""
     told = [usage.get("estimated_time_to_regain_access") for usage in _usages(headers)]
-    minutes = max((float(one) for one in told if type(one) in {int, float}), default=0.0)
+    minutes = max((float(one) for one in told if isinstance(one, int | float)), default=0.0)
     return min(minutes * 60, LONGEST) if minutes > 0 else None
