@@ -14,7 +14,7 @@ from pipeline import deadletters, topics
 from pipeline.decoding import read
 from pipeline.errors import GroundswellError, SetAside
 from pipeline.masking import masked
-from pipeline.model import Coverage, Cursor, Decision, Incident, Mention, Removal, Word
+from pipeline.model import Coverage, Cursor, Decision, Incident, Mention, Removal, Spend, Word
 from pipeline.ports import Broker, Clock, Collector, Item, Unreadable
 from pipeline.reading import batches
 from pipeline.tally import Tally
@@ -33,6 +33,7 @@ TOPIC_OF: dict[type[Word], str] = {
     Incident: topics.INCIDENTS,
     Decision: topics.DECISIONS,
     Coverage: topics.COVERAGE,
+    Spend: topics.SPEND,
 }
 
 

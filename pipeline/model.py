@@ -495,6 +495,24 @@ class Coverage(Word):
         return f"{self.source}|{self.track or ''}"
 
 
+class Spend(Word):
+    """What reading a paid source has cost on one day (of UTC), as it was known at ``at``.
+
+    ``cost`` is in the currency of the settings; reads that were paid in advance are counted.
+    """
+
+    source: Name
+    day: Instant
+    reads: Whole
+    cost: float = Field(ge=0)
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        """The record's key on every topic: the newest word on a day is the one that counts."""
+        return f"{self.source}|{self.day:%Y-%m-%d}"
+
+
 class Cursor(Word):
     """Up to where a source was read and acknowledged by the broker. Opaque but to its source."""
 
@@ -537,6 +555,7 @@ WORDS: dict[str, type[Word]] = {
         Decision,
         Profile,
         Coverage,
+        Spend,
         Cursor,
         DeadLetter,
     )

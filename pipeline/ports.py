@@ -21,6 +21,7 @@ from pipeline.model import (
     LateLink,
     Mention,
     Removal,
+    Spend,
 )
 
 
@@ -54,7 +55,7 @@ class Item(NamedTuple):
     ``value`` is None when there is nothing new for now: the caller may flush and store the cursor.
     """
 
-    value: Mention | Removal | Decision | Incident | Coverage | Unreadable | None
+    value: Mention | Removal | Decision | Incident | Coverage | Spend | Unreadable | None
     cursor: str
 
 
@@ -292,6 +293,7 @@ class Rows:
     decisions: Sequence[Decision] = ()
     removals: Sequence[Removal] = ()
     coverage: Sequence[Coverage] = ()
+    spend: Sequence[Spend] = ()
 
 
 #: One row of an answer, by column name.

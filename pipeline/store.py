@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pipeline import deadletters, topics
 from pipeline.decoding import check, load, read
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import Coverage, Decision, Feedback, Incident, LateLink, Removal, Word
+from pipeline.model import Coverage, Decision, Feedback, Incident, LateLink, Removal, Spend, Word
 from pipeline.ports import Broker, Clock, Record, Rows, Warehouse
 from pipeline.tally import Tally
 
@@ -20,11 +20,12 @@ KIND_OF: dict[str, type[Word]] = {
     topics.INCIDENTS: Incident,
     topics.DECISIONS: Decision,
     topics.COVERAGE: Coverage,
+    topics.SPEND: Spend,
 }
 
 
 class Store:
-    """Polls the five topics of results, writes each batch in one transaction, then commits.
+    """Polls the topics of results, writes each batch in one transaction, then commits.
 
     A role (see ``roles``). A batch that is written again after a crash changes nothing: that is
     the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions`` and
@@ -115,6 +116,7 @@ def rows_of(words: Sequence[Word]) -> Rows:
         decisions=[word for word in words if isinstance(word, Decision)],
         removals=[word for word in words if isinstance(word, Removal)],
         coverage=[word for word in words if isinstance(word, Coverage)],
+        spend=[word for word in words if isinstance(word, Spend)],
     )
 
 

@@ -9,6 +9,7 @@ INCIDENTS = "incidents"
 DECISIONS = "decisions"
 PROFILES = "profiles"
 COVERAGE = "coverage"
+SPEND = "spend"
 CURSORS = "cursors"
 DEADLETTER = "deadletter"
 
@@ -21,6 +22,7 @@ TOPICS = (
     Topic(DECISIONS, partitions=1),
     Topic(PROFILES, compacted=True),
     Topic(COVERAGE, partitions=1, retention_hours=30 * 24),
+    Topic(SPEND, partitions=1, compacted=True),
     Topic(CURSORS, compacted=True),
     Topic(DEADLETTER, partitions=1, retention_hours=7 * 24),
 )

@@ -1,6 +1,6 @@
 """Words of coverage: what was read, and where a source was blind."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from collectors.kit.progress import Place
 from collectors.times import from_us
@@ -27,3 +27,11 @@ def gap(source: str, track: str | None, start: int, end: int, cause: str) -> Cov
         is_gap=True,
         cause=cause,
     )
+
+
+def by_track(queries: Iterable[tuple[str, str | None]]) -> dict[str | None, list[str]]:
+    """The keys of questions by the track that each is about."""
+    found: dict[str | None, list[str]] = {}
+    for key, track in queries:
+        found.setdefault(track, []).append(key)
+    return found

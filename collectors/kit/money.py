@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from pipeline.model import Spend
+
 _DAY = timedelta(days=1)
 
 
@@ -31,6 +33,7 @@ class Purse:
     def __init__(self, price: Price) -> None:
         self._price = price
         self._reads: dict[str, int] = {}
+        self._told: dict[str, int] = {}
 
     @property
     def reads(self) -> dict[str, int]:
@@ -72,3 +75,18 @@ class Purse:
         kept = {day: count for day, count in self._reads.items() if day.startswith(month)}
         kept[today] = max(0, kept.get(today, 0) + reads)
         self._reads = kept
+
+    def bill(self, source: str, now: datetime) -> list[Spend]:
+        """What the days have cost of which that was not told yet; asking is telling."""
+        days = {day: reads for day, reads in self._reads.items() if self._told.get(day) != reads}
+        self._told = dict(self._reads)
+        return [
+            Spend(
+                source=source,
+                day=datetime.fromisoformat(day),
+                reads=reads,
+                cost=reads * self._price.per_read,
+                at=now,
+            )
+            for day, reads in days.items()
+        ]

@@ -10,7 +10,7 @@ is made, and durably: the item without a value that comes before a call carries 
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from collectors.kit.budget import Budget
 from collectors.kit.causes import BUDGET_SPENT, LOOK_BACK_EXCEEDED
 from collectors.kit.hindrance import Hindrance
-from collectors.kit.ledger import covered, gap
+from collectors.kit.ledger import by_track, covered, gap
 from collectors.kit.limits import Answered
 from collectors.kit.money import Purse
 from collectors.kit.progress import Place, Progress
@@ -162,7 +162,7 @@ class Poller:
         self._name = name
         self._clock = clock
         self._feed = feed
-        self._tracks = _by_track(queries)
+        self._tracks = by_track(queries)
         self._habits = habits
         overlap = habits.overlap
         self._overlap = None if overlap is None else overlap // timedelta(microseconds=1)
@@ -217,6 +217,8 @@ class Poller:
                     return
             else:
                 yield Item(value, progress.cursor)
+        for bill in () if self._purse is None else self._purse.bill(self._name, self._clock.now()):
+            yield Item(bill, progress.cursor)
 
     def _ask(self, query: Query, progress: Progress, stop: threading.Event) -> Iterator[Item]:
         """One question: walks back, then delivers."""
@@ -391,10 +393,3 @@ def _in_order(entry: Entry) -> tuple[datetime, int, str]:
 
 def _left(due: datetime, clock: Clock) -> float:
     return (due - clock.now()).total_seconds()
-
-
-def _by_track(queries: Sequence[Query]) -> Mapping[str | None, list[str]]:
-    found: dict[str | None, list[str]] = {}
-    for query in queries:
-        found.setdefault(query.track, []).append(query.key)
-    return found

@@ -136,3 +136,17 @@ def test_policies_say_what_may_be_learned_from() -> None:
     assert not policy("reddit").may_train
     assert not policy("never heard of").may_train
     assert policy("bluesky").may_train
+
+
+def test_a_bill_is_told_once_and_again_when_it_has_changed() -> None:
+    """By day; what was given back makes it smaller."""
+    purse = Purse(Price(0.5, 100.0, 300.0))
+    purse.take(START, 100)
+    [told] = purse.bill("x", START)
+    assert (told.key, told.reads, told.cost) == ("x|2026-03-02", 100, 50.0)
+    assert purse.bill("x", START) == []
+    purse.take(START, -90)
+    [less] = purse.bill("x", START + timedelta(hours=1))
+    assert (less.reads, less.cost, less.at) == (10, 5.0, START + timedelta(hours=1))
+    purse.take(START + timedelta(days=1), 1)
+    assert [each.key for each in purse.bill("x", START)] == ["x|2026-03-03"]
