@@ -75,7 +75,7 @@ def create_app(
 
     return Starlette(
         routes=[
-            *pages(),
+            *pages(feed),
             *(routes(operations) if operations else [Route("/livez", live)]),
             Route("/api/feedback", api.feedback),
             Route("/api/incidents", api.incidents),
@@ -96,23 +96,30 @@ def create_app(
     )
 
 
-def pages() -> list[Route]:
-    """The four pages."""
+def pages(feed: Feed) -> list[Route]:
+    """The four pages. One of an id that is not there has the code 404, and shows it once it is."""
     templates = Jinja2Templates(HERE / "templates")
 
-    def page(template: str) -> Callable[[Request], Awaitable[Response]]:
+    def page(name: str, kind: str = "") -> Callable[[Request], Awaitable[Response]]:
         async def show(request: Request) -> Response:
-            return templates.TemplateResponse(
-                request, template, {"id": request.path_params.get("id", "")}
-            )
+            key = request.path_params.get("id", "")
+            found = not kind or await is_there(kind, key)
+            code = 200 if found else 404
+            return templates.TemplateResponse(request, name, {"id": key}, status_code=code)
 
         return show
+
+    async def is_there(kind: str, key: str) -> bool:
+        try:
+            return kind in await feed.read(Part("there", id=key))
+        except TryLater:
+            return True  # nobody knows yet: the page says so itself
 
     return [
         Route("/", page("feed.html")),
         Route("/incidents", page("incidents.html")),
-        Route("/incidents/{id:path}", page("incident.html")),
-        Route("/posts/{id:path}", page("post.html")),
+        Route("/incidents/{id:path}", page("incident.html", "incident")),
+        Route("/posts/{id:path}", page("post.html", "post")),
     ]
 
 

@@ -21,6 +21,12 @@ STANCES = {
     "contradicts": "The crowd contradicts the official word.",
     "elsewhere": "The same is reported elsewhere: it may be another provider's fault.",
 }
+#: Why posts were set aside (``pipeline.brigades``).
+CAMPAIGNS = {
+    "variants": "all in nearly the same words",
+    "hashtag": "nearly all behind one hashtag",
+    "new_accounts": "all made less than a week before",
+}
 #: Claims as a reader knows them.
 CLAIMS = {"data_leaked": "data leaked"}
 
@@ -31,11 +37,13 @@ def told(
     rumours: Sequence[Row],
     voices: "Sequence[Voice]",
     now: datetime,
+    campaigns: Sequence[Row] = (),
 ) -> dict[str, Any]:
     """What the page shows of the crowd; times are UTC.
 
     ``stance``: the newest hour's, None while nobody has said anything. ``words``: one line of both
-    sides. ``sides``: the same apart. ``hours``: rows of the view ``crowd``.
+    sides. ``sides``: the same apart. ``hours``: rows of the view ``crowd``. People are counted by
+    the rule of an incident's witnesses; while it is open they are the very same number.
     """
     newest = hours[-1] if hours else None
     sides = [_official(incident, now), *_people(incident, newest)]
@@ -43,8 +51,9 @@ def told(
         "stance": newest["stance"] if newest else None,
         "words": " ".join(side["words"] for side in sides),
         "sides": sides,
-        "notes": _notes(hours),
+        "notes": [*_notes(hours), *map(_campaign, campaigns)],
         "hours": [_hour(row) for row in hours],
+        "campaigns": [dict(row) for row in campaigns],
         "rumours": [_rumour(row, now) for row in rumours],
         "voices": [{"id": voice.id, "words": line(voice.words, 300)} for voice in voices],
     }
@@ -69,8 +78,8 @@ def _people(incident: Row, newest: Row | None) -> list[dict[str, Any]]:
     """Who says that it is broken, and who that it works."""
     if newest is None:
         return []
-    is_closed = not incident["is_proposed"] and incident["status"] in {"resolved", "postmortem"}
-    broken = newest["broken_since" if is_closed else "witnesses_in_all"]
+    is_closed = has_ended(incident)
+    broken = newest["broken_since"] if is_closed else incident["witnesses"]
     works = newest["recovered_since" if is_closed else "recovered_in_all"]
     what = "it still broken since" if is_closed else "it broken"
     sides = []
@@ -85,6 +94,11 @@ def _people(incident: Row, newest: Row | None) -> list[dict[str, Any]]:
         words = f"{number} {says} again."
         sides.append({"who": "crowd", "says": "works", "people": works, "words": words})
     return sides
+
+
+def has_ended(incident: Row) -> bool:
+    """Whether its owner says that it is over: then what is said since is told."""
+    return not incident["is_proposed"] and incident["status"] in {"resolved", "postmortem"}
 
 
 def _notes(hours: Sequence[Row]) -> list[str]:
@@ -102,12 +116,24 @@ def _notes(hours: Sequence[Row]) -> list[str]:
             f"The same is reported of {_list(others)} at the same time: "
             "it may be another provider's fault."
         )
+    if official := sorted({name for row in hours for name in row["other_official"]}):
+        notes.append(f"There are official incidents of {_list(official)}, too.")
     return notes
+
+
+def _campaign(row: Row) -> str:
+    """What was set aside as a campaign, and why."""
+    posts = "1 post" if row["posts"] == 1 else f"{row['posts']} posts"
+    accounts = "1 account" if row["accounts"] == 1 else f"{row['accounts']} accounts"
+    return (
+        f"Set aside as a campaign: {posts} by {accounts}, {CAMPAIGNS[row['kind']]}. "
+        "They are no witnesses."
+    )
 
 
 def _hour(row: Row) -> dict[str, Any]:
     names = ("stance", "witnesses", "recovered", "still_broken", "normal")
-    lists = ("unnamed_regions", "unnamed_components", "other_tracks")
+    lists = ("unnamed_regions", "unnamed_components", "other_tracks", "other_official")
     counted = {name: row[name] for name in names}
     return {"hour": row["hour"]} | counted | {name: list(row[name]) for name in lists}
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline.model import HEADS, WHAT_AND_WHERE
-from web.crowd import told
+from web.crowd import has_ended, told
 from web.text import line, shown, web_url
 
 if TYPE_CHECKING:
@@ -139,8 +139,12 @@ def crowd(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
     found = incident_doc(rows[0])
     hours = [_doc(row) for row in warehouse.rows("incident_crowd", id=part.id)]
     rumours = [_doc(row) for row in warehouse.rows("incident_rumours", id=part.id)]
-    state = None if found["is_proposed"] else "linked"
-    about = warehouse.rows("incident_posts", id=part.id, state=state, limit=voices.MOST)
+    if has_ended(found) and hours and hours[-1]["broken_since"]:
+        # Beside "still broken since" stand words that were said since.
+        about = warehouse.rows("incident_since", id=part.id, limit=voices.MOST)
+    else:
+        state = None if found["is_proposed"] else "linked"
+        about = warehouse.rows("incident_posts", id=part.id, state=state, limit=voices.MOST)
     return told(found, hours, rumours, voices.choose(about), now)
 
 
@@ -153,6 +157,11 @@ def post(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
     doc["labels"] = _labels(doc)
     doc["links"] = doc["links"] or []
     return doc
+
+
+def there(warehouse: "Warehouse", part: Part, _now: datetime) -> list[str]:
+    """Which of incident and post there is of this id."""
+    return [row["kind"] for row in warehouse.rows("is_there", id=part.id)]
 
 
 def menus(warehouse: "Warehouse", _part: Part, _now: datetime) -> Doc:
@@ -193,7 +202,7 @@ PARTS: dict[str, Read] = {
     read.__name__: read
     for read in (
         *(posts, counts, incidents, incident, incident_posts, crowd, post),
-        *(menus, sources, totals),
+        *(menus, sources, totals, there),
     )
 }
 

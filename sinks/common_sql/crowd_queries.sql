@@ -4,34 +4,8 @@
 -- The view crowd for the incident $id, in the order of time, with counts over all of it.
 WITH it AS MATERIALIZED (
     SELECT * FROM incident_now WHERE incident_id = $id::text
-), own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id = $id::text
-        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
-), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
-        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
-), own_ids AS MATERIALIZED (
-    SELECT mention_id AS id FROM own_links
-    UNION
-    SELECT subject FROM own_decisions
-    UNION
-    SELECT m.id FROM it i JOIN fct_mention m
-        ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
-    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
-    UNION
-    SELECT m.id FROM it i JOIN fct_mention m
-        ON m.event_at >= i.started_at - INTERVAL '25 hours'
-        AND m.event_at < i.started_at - INTERVAL '1 hour'
-    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
-), own_mentions AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE id IN (SELECT id FROM own_ids)
-), words AS MATERIALIZED (
-    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
-    WHERE incident_id = $id::text
-), own_mentions_now AS MATERIALIZED (
-    SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
 ), said AS MATERIALIZED (
-    SELECT * FROM @crowd_said_of(it, words, own_mentions_now) s
+    SELECT * FROM @said_of_it() s
 ), whole AS (
     SELECT count(DISTINCT witness) FILTER (WHERE says = 'broken' AND phase = 'after')
             AS broken_since,
@@ -43,6 +17,23 @@ WITH it AS MATERIALIZED (
 )
 SELECT c.*, w.broken_since, w.recovered_since, w.recovered_in_all, w.witnesses_in_all
 FROM @crowd_of(it, said) c CROSS JOIN whole w ORDER BY c.hour;
+
+-- name: incident_since
+-- Posts that report the incident $id still broken after its end, earliest first: what is chosen from
+-- to be read aloud. At most $limit (200).
+SELECT s.id, m.text, s.event_at, TRUE AS is_report, 'original' AS repeat_kind, s.component, s.place,
+    m.informative, s.witness AS author_key
+FROM @said_of_it() s JOIN fct_mention m ON m.id = s.id
+WHERE s.phase = 'after' AND s.says = 'broken' AND NOT m.is_hidden AND NOT m.is_erased
+    AND EXISTS (SELECT 1 FROM dim_incident WHERE incident_id = $id::text)
+ORDER BY s.event_at, s.id
+LIMIT (coalesce($limit::bigint, 200));
+
+-- name: is_there
+-- Which of incident and post has the id $id: a row each, by kind. Removed posts are not there.
+SELECT 'incident' AS kind FROM dim_incident WHERE incident_id = $id::text
+UNION ALL
+SELECT 'post' FROM fct_mention WHERE id = $id::text AND NOT is_hidden AND NOT is_erased;
 
 -- name: incident_rumours
 -- Rumours in posts of the incident $id, and in posts of its tracks that belong to no incident, from
@@ -57,7 +48,7 @@ WITH it AS MATERIALIZED (
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
 ), best AS MATERIALIZED (
-    SELECT * FROM @best_link_of(words) b
+    SELECT * FROM @best_link_of(words, incident_now) b
 ), own_mentions_now AS MATERIALIZED (
     SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
 )
@@ -70,11 +61,13 @@ GROUP BY claim ORDER BY witnesses DESC, claim;
 -- name: witnesses_hourly
 -- Witnesses of reports by hour, track, topic and place from $from_at up to $to_at (excluded), by the
 -- machine's labels: what the watch takes for usual when it starts.
-SELECT t.track, topic, place, date_trunc('hour', event_at) AS hour,
+SELECT track, topic, place, date_trunc('hour', event_at) AS hour,
     count(DISTINCT coalesce(author_key, id)) AS witnesses
-FROM fct_mention m
-CROSS JOIN LATERAL unnest(
-    CASE WHEN m.tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE m.tracks END) t (track)
-WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
-    AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
+FROM (
+    SELECT id, author_key, event_at, topic, place,
+        unnest(CASE WHEN tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE tracks END) AS track
+    FROM fct_mention
+    WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
+        AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
+) m
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;

@@ -3,8 +3,8 @@
 -- name: crowd_said_of
 -- Who said of which incident (@1) that it is broken, or that it works, from words on links (@2) and
 -- mentions (@3): posts linked to it (to a proposal also those suggested), and of incidents whose
--- owner has closed them what was said on the track within a day after (phase after) or on the day before they began (phase before) and that
--- neither component nor topic tells apart.
+-- owner has closed them what was said on the track within a day after (phase after) or on the day
+-- before they began (phase before) and that neither component nor topic tells apart.
 WITH said AS (
     SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
         ((label_evidence -> 'place') -> 1) ->> 'value' AS place_in,
@@ -45,6 +45,64 @@ WHERE NOT i.is_proposed AND i.status IN ('resolved', 'postmortem') AND i.resolve
         OR strpos(lower(array_to_string(i.components, '|')), lower(s.component)) > 0)
     AND (s.topic IS NULL OR s.topic = 'outage' OR m.topics IS NULL OR s.topic = ANY (m.topics))
     AND s.id NOT IN (SELECT id FROM linked)
+
+-- name: crowd_elsewhere_of
+-- On which other tracks the same happened at once, for each of these incidents (@1), from what was
+-- said of them (@2): within half an hour of its start there was a proposal on its topic, or five
+-- people (and thrice as many as usual in an hour of the day before) reported its topic there. Its
+-- topic is a proposal's, or the one most of its reports name. official: those of the tracks whose
+-- owner opened an incident within an hour.
+WITH told AS (
+    SELECT DISTINCT ON (incident_id) incident_id, topic
+    FROM (
+        SELECT incident_id, topic, count(DISTINCT witness) AS witnesses FROM @2 s
+        WHERE says = 'broken' AND phase = 'during' AND topic IS NOT NULL
+        GROUP BY incident_id, topic HAVING count(DISTINCT witness) >= 3
+    ) t
+    ORDER BY incident_id, witnesses DESC, topic
+), matter AS (
+    SELECT i.incident_id, i.started_at, i.tracks, coalesce(i.topic, p.topic, t.topic) AS topic
+    FROM @1 i
+    LEFT JOIN incident_now p ON p.official_id = i.incident_id
+    LEFT JOIN told t ON t.incident_id = i.incident_id
+    WHERE i.tracks <> ARRAY[]::text[]
+), report AS (
+    -- By the machine's labels: they are read for all tracks.
+    SELECT m.id, coalesce(m.author_key, m.id) AS witness, m.topic, m.event_at,
+        unnest(m.tracks) AS track
+    FROM fct_mention m
+    WHERE m.intent = 'report' AND coalesce(m.noise, 'no') <> 'yes'
+        AND m.repeat_kind IN ('original', 'near') AND m.topic IN (SELECT topic FROM matter)
+        AND m.event_at >= (SELECT min(started_at) FROM matter) - INTERVAL '25 hours'
+        AND m.event_at <= (SELECT max(started_at) FROM matter) + INTERVAL '30 minutes'
+), elsewhere AS (
+    SELECT a.incident_id, o.track
+    FROM matter a
+    JOIN incident_now o ON o.topic = a.topic AND o.is_proposed AND o.status <> 'dismissed'
+        AND o.started_at BETWEEN a.started_at - INTERVAL '30 minutes'
+            AND a.started_at + INTERVAL '30 minutes'
+        AND o.tracks <> ARRAY[]::text[] AND NOT o.tracks && a.tracks
+    WHERE a.topic <> 'other'
+    UNION
+    SELECT a.incident_id, r.track
+    FROM matter a
+    JOIN report r ON r.topic = a.topic AND r.event_at >= a.started_at - INTERVAL '25 hours'
+        AND r.event_at <= a.started_at + INTERVAL '30 minutes' AND NOT r.track = ANY (a.tracks)
+    WHERE a.topic <> 'other'
+    GROUP BY a.incident_id, r.track
+    HAVING count(DISTINCT CASE WHEN r.event_at >= a.started_at - INTERVAL '30 minutes'
+            THEN r.witness END) >= 5
+        AND count(DISTINCT CASE WHEN r.event_at >= a.started_at - INTERVAL '30 minutes'
+            THEN r.witness END) > 3 * count(DISTINCT CASE
+            WHEN r.event_at < a.started_at - INTERVAL '1 hour' THEN r.id END) / 24.0
+)
+SELECT e.incident_id, array_agg(DISTINCT e.track ORDER BY e.track) AS tracks,
+    coalesce(array_agg(DISTINCT e.track ORDER BY e.track) FILTER (WHERE EXISTS (
+        SELECT 1 FROM incident_now o WHERE NOT o.is_proposed AND e.track = ANY (o.tracks)
+            AND o.opened_at BETWEEN a.started_at - INTERVAL '1 hour'
+                AND a.started_at + INTERVAL '1 hour')), ARRAY[]::text[]) AS official
+FROM elsewhere e JOIN matter a ON a.incident_id = e.incident_id
+GROUP BY e.incident_id
 
 -- name: crowd_of
 -- What the crowd says of each of these incidents (@1) in each hour, from what was said (@2).
@@ -105,12 +163,46 @@ SELECT c.incident_id, c.hour,
     c.witnesses, c.recovered, c.still_broken, coalesce(u.normal, 0) AS normal,
     coalesce(l.regions, ARRAY[]::text[]) AS unnamed_regions,
     coalesce(l.components, ARRAY[]::text[]) AS unnamed_components,
-    coalesce(e.tracks, ARRAY[]::text[]) AS other_tracks
+    coalesce(e.tracks, ARRAY[]::text[]) AS other_tracks,
+    coalesce(e.official, ARRAY[]::text[]) AS other_official
 FROM counted c
 JOIN official o ON o.incident_id = c.incident_id
 LEFT JOIN usual u ON u.incident_id = c.incident_id
 LEFT JOIN left_out l ON l.incident_id = c.incident_id AND l.hour = c.hour
-LEFT JOIN crowd_elsewhere e ON e.incident_id = c.incident_id
+LEFT JOIN @crowd_elsewhere_of(@1, @2) e ON e.incident_id = c.incident_id
+
+-- name: said_of_it
+-- Who said what of the incident $id: crowd_said_of, read from as few mentions as it takes.
+WITH it AS MATERIALIZED (
+    SELECT * FROM incident_now WHERE incident_id = $id::text
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE incident_id = $id::text
+        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+), own_decisions AS MATERIALIZED (
+    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
+        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+), own_ids AS MATERIALIZED (
+    SELECT mention_id AS id FROM own_links
+    UNION
+    SELECT subject FROM own_decisions
+    UNION
+    SELECT m.id FROM it i JOIN fct_mention m
+        ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
+    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+    UNION
+    SELECT m.id FROM it i JOIN fct_mention m
+        ON m.event_at >= i.started_at - INTERVAL '25 hours'
+        AND m.event_at < i.started_at - INTERVAL '1 hour'
+    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+), own_mentions AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE id IN (SELECT id FROM own_ids)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
+    WHERE incident_id = $id::text
+), own_mentions_now AS MATERIALIZED (
+    SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
+)
+SELECT * FROM @crowd_said_of(it, words, own_mentions_now) s
 
 -- name: rumour_of
 -- What these mentions (@1) claim that no official word of their tracks has said until a day after,

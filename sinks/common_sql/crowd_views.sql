@@ -2,19 +2,9 @@
 -- renamed or taken away. What people said is folded by views.sql, the rules by crowd_templates.sql.
 
 -- name: crowd_elsewhere
--- Which other tracks had a proposal on the same topic within half an hour of an incident's start.
+-- On which other tracks the same happened at once, by incident.
 CREATE VIEW crowd_elsewhere AS
-SELECT i.incident_id, array_agg(DISTINCT o.track ORDER BY o.track) AS tracks
-FROM (
-    SELECT n.incident_id, n.started_at, n.tracks, coalesce(n.topic, p.topic) AS topic
-    FROM incident_now n LEFT JOIN incident_now p ON p.official_id = n.incident_id
-) i
-JOIN incident_now o ON o.topic = i.topic AND o.is_proposed AND o.status <> 'dismissed'
-    AND o.started_at BETWEEN i.started_at - INTERVAL '30 minutes'
-        AND i.started_at + INTERVAL '30 minutes'
-    AND o.tracks <> ARRAY[]::text[] AND i.tracks <> ARRAY[]::text[] AND NOT o.tracks && i.tracks
-WHERE i.topic <> 'other'
-GROUP BY i.incident_id;
+SELECT * FROM @crowd_elsewhere_of(incident_now, crowd_said) e
 
 -- name: crowd_said
 -- Who said what of every incident.
@@ -26,7 +16,8 @@ SELECT * FROM @crowd_said_of(incident_now, link_now, mention_now) s
 -- ahead (of the official word), contradicts (it goes on after "resolved", or regions and components
 -- that the official word leaves out), elsewhere (the same on other tracks at once). witnesses:
 -- people who said that it is broken, still_broken: those after "resolved"; recovered: people who
--- said that it works again; normal: witnesses an hour on the day before it began.
+-- said that it works again; normal: witnesses an hour on the day before it began. other_tracks: where
+-- the same happened at once, other_official: those of them whose owner said so, too.
 CREATE VIEW crowd AS
 SELECT * FROM @crowd_of(incident_now, crowd_said) c
 

@@ -213,7 +213,65 @@ class CrowdContract:
         assert (other["stance"], other["other_tracks"]) == ("ahead", [])
         warehouse.write(Rows(decisions=[decision("d1", "dismiss", theirs, at=OPENED)]), START)
         (one,) = self.hours(warehouse, ours).values()
-        assert one["stance"] == "ahead"
+        assert one["stance"] == "ahead"  # its own few reports are no sign
+
+    def test_the_same_on_other_tracks_before_any_proposal(self, warehouse: Warehouse) -> None:
+        """Reports alone tell it, also of an official incident; where the owner speaks is told."""
+        theirs = official(id="statuspage:9", tracks=("nordwind",), resolved_at=None)
+        words = [
+            *many(1, 4, OPENED + 1, to=OFFICIAL, topic="network", component="Messages"),
+            *many(10, 5, OPENED - 10, track="nordwind", topic="network"),
+            *many(20, 4, OPENED - 10, track="fernwick", topic="network"),
+            *many(30, 9, OPENED - 10, track="birchtel", topic="billing"),
+        ]
+        warehouse.write(Rows(incidents=[official(resolved_at=None)], feedback=words), START)
+        row = self.hours(warehouse)[0]
+        assert (row["stance"], row["other_tracks"]) == ("elsewhere", ["nordwind"])
+        assert row["other_official"] == []
+        warehouse.write(Rows(incidents=[theirs]), START)
+        row = self.hours(warehouse)[0]
+        assert (row["other_tracks"], row["other_official"]) == (["nordwind"], ["nordwind"])
+
+    def test_what_is_always_said_elsewhere_is_no_sign(self, warehouse: Warehouse) -> None:
+        """A track on which as much is reported every hour has not failed at the same time."""
+        usual = [
+            said(100 + n, OPENED - 24 * 60 + n * 5, track="nordwind", topic="network")
+            for n in range(300)
+        ]
+        words = [*many(1, 4, OPENED + 1, to=OFFICIAL, topic="network"), *usual]
+        warehouse.write(Rows(incidents=[official(resolved_at=None)], feedback=words), START)
+        row = self.hours(warehouse)[0]
+        assert (row["stance"], row["other_tracks"]) == ("agrees", [])
+
+    def test_the_page_and_the_crowd_count_by_one_rule(self, warehouse: Warehouse) -> None:
+        """The witnesses of an incident are those that its crowd counts, proposals included."""
+        words = [
+            *many(1, 3, OPENED, to=PROPOSAL),
+            *(
+                feedback(10 + n, at=OPENED, links=[link(PROPOSAL, 0.5, "suggested")])
+                for n in range(4)
+            ),
+            *many(20, 3, OPENED, to=OFFICIAL),
+            feedback(30, at=OPENED, links=[link(OFFICIAL, 0.5, "suggested")]),
+        ]
+        incidents = [proposal(PROPOSAL, topic="login"), official(resolved_at=None)]
+        warehouse.write(Rows(incidents=incidents, feedback=words), START)
+        rows = {r["incident_id"]: r for r in view(warehouse, "incidents")}
+        for key, people, posts in ((PROPOSAL, 7, 3), (OFFICIAL, 3, 3)):
+            (*_, newest) = warehouse.rows("incident_crowd", id=key)
+            (page,) = warehouse.rows("incident", id=key)
+            assert newest["witnesses_in_all"] == page["witnesses"] == rows[key]["witnesses"]
+            assert (page["witnesses"], page["mentions"]) == (people, posts)
+
+    def test_what_was_said_since_it_ended(self, warehouse: Warehouse) -> None:
+        """Posts that report it still broken, to be read aloud beside that; nothing from before."""
+        during = many(1, 5, OPENED + 10, to=OFFICIAL, topic="messaging")
+        after = many(20, 3, CLOSED + 2, topic="messaging")
+        well = many(40, 2, CLOSED + 2, intent="recovery")
+        warehouse.write(Rows(incidents=[official()], feedback=[*during, *after, *well]), START)
+        rows = warehouse.rows("incident_since", id=OFFICIAL)
+        assert [row["id"] for row in rows] == ["x:20", "x:21", "x:22"]
+        assert all(row["is_report"] and row["text"] for row in rows)
 
     def test_rumours(self, warehouse: Warehouse) -> None:
         """Claims are counted by people, with the first time, apart for an incident and for none."""

@@ -175,6 +175,22 @@ def test_what_is_not_there_is_told_in_one_line(bare: httpx.Client, path: str) ->
     assert set(response.json()) == {"error"}
 
 
+@pytest.mark.parametrize("path", ["/incidents/none:such", "/posts/none:such"])
+def test_the_page_of_what_is_not_there(page: Page, client: httpx.Client, path: str) -> None:
+    """A page with the code 404, which fills as soon as there is such a thing; 200 while unknown."""
+    assert client.get(path).status_code == 404
+    page.is_ready = False
+    assert client.get(path).status_code == 200
+
+
+def test_the_page_of_what_is_there(page: Page, client: httpx.Client) -> None:
+    """The code 200, for an incident only under incidents."""
+    page.write(official(datetime.now(UTC)), feedback("cannot pay", id="7"))
+    assert client.get(f"/incidents/{quote(OFFICIAL)}").status_code == 200
+    assert client.get(f"/posts/{quote(OFFICIAL)}").status_code == 404
+    assert client.get("/posts/birdsite:7").status_code == 200
+
+
 def test_texts_come_in_their_shown_form(page: Page, client: httpx.Client) -> None:
     """Controls that disturb a reader never leave the server; a script's address is no link."""
     page.write(feedback("a\u202eb", handle="c\u2066d", url="javascript:alert(1)"))

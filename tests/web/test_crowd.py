@@ -103,6 +103,69 @@ def test_voices_can_be_read_aloud(page: Page) -> None:
     assert words == {"the till takes no cards since ten", "paying by phone fails"}
 
 
+def test_voices_beside_still_broken_were_heard_since(page: Page) -> None:
+    """What people said before the end must not speak for those who say that it goes on."""
+    end = NOON + timedelta(minutes=60)
+    page.write(
+        ended(end),
+        feedback("I cannot pay by card in any shop", incident=OFFICIAL, at=NOON),
+        feedback("still no card payments in our shop", at=end + timedelta(minutes=5)),
+    )
+    assert [v["words"] for v in crowd(page)["voices"]] == ["still no card payments in our shop"]
+
+
+def test_the_crowd_counts_as_the_incident_does(page: Page) -> None:
+    """Two numbers for one thing on one page would be one too many."""
+    page.write(
+        proposal(NOON, witnesses=9),
+        *reports(3, NOON, "cannot pay here", incident=PROPOSAL),
+        *reports(2, NOON, "no card taken", incident=PROPOSAL, state="suggested"),
+    )
+    address = f"{page.url}/api/incidents/{quote(PROPOSAL, safe='')}"
+    found = httpx.get(address).raise_for_status().json()
+    assert found["incident"]["witnesses"] == 9
+    assert found["crowd"]["sides"][1]["people"] == 9
+
+
+def test_campaigns_and_other_providers_are_told_in_words() -> None:
+    """How many posts of how many accounts were set aside and why; and where else it happens."""
+    row = {"status": "monitoring", "is_proposed": False, "opened_at": NOON, "history": None}
+    hour = {
+        "hour": NOON,
+        "stance": "elsewhere",
+        "witnesses": 4,
+        "recovered": 0,
+        "still_broken": 0,
+        "normal": 0,
+        "unnamed_regions": [],
+        "unnamed_components": [],
+        "recovered_in_all": 0,
+        "other_tracks": ["fernwick", "nordwind"],
+        "other_official": ["nordwind"],
+    }
+    campaigns = [
+        {"kind": "variants", "posts": 40, "accounts": 38},
+        {"kind": "new_accounts", "posts": 1, "accounts": 1},
+    ]
+    found = told(row | {"witnesses": 4}, [hour], [], [], NOON, campaigns)
+    assert found["notes"] == [
+        (
+            "The same is reported of fernwick and nordwind at the same time: it may be another "
+            "provider's fault."
+        ),
+        "There are official incidents of nordwind, too.",
+        (
+            "Set aside as a campaign: 40 posts by 38 accounts, all in nearly the same words. "
+            "They are no witnesses."
+        ),
+        (
+            "Set aside as a campaign: 1 post by 1 account, all made less than a week before. "
+            "They are no witnesses."
+        ),
+    ]
+    assert found["sides"][1]["people"] == 4
+
+
 def test_before_anybody_official_speaks(page: Page) -> None:
     """A proposal says that nothing official was said."""
     page.write(proposal(NOON), feedback("cannot pay here", at=NOON, incident=PROPOSAL))

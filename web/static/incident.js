@@ -21,7 +21,7 @@ function fact(name, ...value) {
 
 function comparison() {
   const { first_report_at: first, opened_at: opened, lead_seconds: ahead } = incident;
-  if (ahead !== null && ahead !== undefined) return lead(ahead);
+  if (ahead !== null && ahead !== undefined) return `proposed ${lead(ahead)} the official opening`;
   if (!first || incident.is_proposed) return "–";
   const seconds = (Date.parse(opened) - Date.parse(first)) / 1000;
   return seconds > 0 ? `first report ${span(seconds)} before the opening` : `first report ${span(seconds)} after the opening`;

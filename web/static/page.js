@@ -132,11 +132,11 @@ export function span(seconds) {
   return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
 }
 
-/** How far the crowd was ahead of the official opening, in words. */
+/** How long our proposal stood before the official opening, or came after it, in words. */
 export function lead(seconds) {
   if (seconds === null || seconds === undefined) return "–";
-  if (Math.abs(seconds) < 1) return "level";
-  return seconds > 0 ? `${span(seconds)} ahead` : `${span(seconds)} behind`;
+  if (Math.abs(seconds) < 1) return "just at";
+  return seconds > 0 ? `${span(seconds)} before` : `${span(seconds)} after`;
 }
 
 setInterval(() => {

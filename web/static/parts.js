@@ -78,7 +78,7 @@ export function reasons(evidence) {
 
 export function incidentCard(incident) {
   const facts = [`${incident.witnesses ?? 0} witnesses`, `${incident.mentions ?? 0} posts`];
-  if (incident.lead_seconds > 0) facts.push(`crowd ${lead(incident.lead_seconds)}`);
+  if (incident.lead_seconds > 0) facts.push(`proposed ${lead(incident.lead_seconds)} the official opening`);
   return el("li", { class: "card" },
     el("p", { class: "pills" }, pill(incident.status), incident.is_proposed ? badge("ours", "proposed by us") : badge("theirs", "official"), when(incident.opened_at)),
     el("p", { class: "name" }, ownLink("incidents", incident.id, {}, el("bdi", {}, incident.title))),
