@@ -31,6 +31,7 @@ from atproto_subscription import Frame
 
 from collectors.bluesky import Bluesky
 from collectors.bluesky_position import Ledger, Position
+from collectors.kit.causes import STOPPED
 from collectors.times import to_us
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.model import Mention
@@ -118,7 +119,7 @@ def decoded(given: Sequence[bytes]) -> float:
 
 def matched(source: Bluesky, given: Sequence[bytes]) -> tuple[float, int]:
     """Events a second of the collector alone, and how many posts matched."""
-    ledger = Ledger("bench", Position(to_us(datetime.now(UTC))))
+    ledger = Ledger("bench", Position(to_us(datetime.now(UTC))), STOPPED)
     start = time.process_time()
     posts = sum(_posts(source.read(frame, ledger)) for frame in given)
     return len(given) / (time.process_time() - start), posts

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
 from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
+from collectors.kit.causes import DISCONNECTED, STOPPED
 from collectors.known import Known
 from collectors.times import to_us
 from collectors.trouble import told
@@ -111,8 +112,9 @@ class Bluesky:
         position = Position.of(cursor)
         try:
             with self._connected(position) as socket:
+                cause = DISCONNECTED if self.totals["connections"] else STOPPED
                 self.totals["connections"] += 1
-                ledger = Ledger(self.name, position or Position(to_us(began)))
+                ledger = Ledger(self.name, position or Position(to_us(began)), cause)
                 yield from self._listen(socket, ledger, stop)
         except _Broken as trouble:
             if self._clock.now() - began >= HEALTHY:

@@ -7,7 +7,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collectors.kit.causes import LOOK_BACK_EXCEEDED
 from collectors.times import from_us
 from pipeline.model import Coverage
 
@@ -53,10 +52,12 @@ class Ledger:
     """The position of one connection, and what its coverage says of it.
 
     An interval that goes on keeps its beginning, so that the warehouse has one row for it.
+    ``cause`` is why nobody read before this connection, should the stream have forgotten that.
     """
 
-    def __init__(self, source: str, start: Position) -> None:
+    def __init__(self, source: str, start: Position, cause: str) -> None:
         self.position = start
+        self._cause = cause
         self._source = source
         self._told: int | None = None  # what earlier connections told is not known here
         self._is_resumed = start.since is not None
@@ -72,7 +73,7 @@ class Ledger:
                 from_at=from_us(before.read),
                 to_at=from_us(time_us),
                 is_gap=True,
-                cause=LOOK_BACK_EXCEEDED,
+                cause=self._cause,
             )
             # Moved on first: whoever resumes after this word is not told of the gap again.
             before = self.position = Position(time_us, time_us)

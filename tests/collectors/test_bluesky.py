@@ -257,14 +257,18 @@ def test_events_out_of_order_are_not_lost(server: Jetstream) -> None:
     assert "b" in [value.text for value in values(source(server), 2, first.cursor)]
 
 
-def test_a_look_back_that_was_exceeded_is_a_gap(server: Jetstream) -> None:
+@pytest.mark.parametrize("cause", ["stopped", "disconnected"])
+def test_a_look_back_that_was_exceeded_is_a_gap(server: Jetstream, cause: str) -> None:
     """What the server has forgotten is computed from the first event that comes."""
     server.push(commit(1, T0, "a"), commit(2, T0 + SECOND, "b"))
-    cursor = items(source(server), 2)[-1].cursor
+    clock = ManualClock(START)
+    before = source(server, clock)
+    cursor = items(before, 2)[-1].cursor
     server.keeps_from = T0 + 3600 * SECOND
     server.push(commit(3, T0 + 3600 * SECOND, "c"), commit(4, T0 + 3601 * SECOND, "d"))
-    clock = ManualClock(START + timedelta(hours=1))
-    read, gap, third, _ = came = items(source(server, clock), 4, cursor, coverage=True)
+    clock.set(START + timedelta(hours=1))
+    listening = before if cause == "disconnected" else source(server, clock)
+    read, gap, third, _ = came = items(listening, 4, cursor, coverage=True)
     second = timedelta(seconds=1)
     assert read.value == Coverage(source="bluesky", from_at=START, to_at=START + second)
     assert gap.value == Coverage(
@@ -272,7 +276,7 @@ def test_a_look_back_that_was_exceeded_is_a_gap(server: Jetstream) -> None:
         from_at=START + second,
         to_at=START + timedelta(hours=1),
         is_gap=True,
-        cause="look-back exceeded",
+        cause=cause,
     )
     assert isinstance(third.value, Mention)
     # Whoever resumes after the gap, or after the next post, is not told of it again.
