@@ -1,9 +1,9 @@
 """Which posts and authors of a live source concern us: those that were ever passed on."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from pipeline.clock import SystemClock
 from pipeline.errors import TryLater
@@ -18,6 +18,8 @@ ALONE_FOR: Final = timedelta(seconds=30)
 #: their way, whatever it has forgotten stands in the warehouse. How often that is looked at.
 MOST: Final = 15_000
 LOOK: Final = timedelta(seconds=30)
+#: Posts so young stand on the live page for whoever scrolls.
+SHOWN: Final = timedelta(hours=24)
 #: Stands for what an earlier process left on its way.
 _EARLIER: Final = "earlier"
 
@@ -66,20 +68,19 @@ class PassedOn:
             self._ask_from = now + ALONE_FOR
             return True
 
-    def held(self, platform: str, since: datetime, after: str, most: int) -> list[str]:
-        """External ids of what is kept of a platform, a page of them (see ``kit.rechecks.Held``).
+    @property
+    def held(self) -> "Held":
+        """What is kept, for sources that look at it again."""
+        return Held(self._rows, self._clock)
 
-        Raises TryLater while nobody can be asked.
-        """
+    def _rows(self, query: str, **asked: Any) -> Sequence[Mapping[str, Any]]:
+        """Rows of the warehouse. Raises TryLater while nobody can be asked."""
         now = self._clock.now()
         if self._open is None or (self._ask_from is not None and now < self._ask_from):
             raise TryLater("the warehouse cannot be asked yet for what is held")
         if self._warehouse is None:
             self._warehouse = self._open()
-        start = f"{platform}:"
-        asked = {"source": platform, "since": since, "after": start + after, "limit": most}
-        rows = self._warehouse.rows("held_posts", **asked)
-        return [str(row["id"]).removeprefix(start) for row in rows]
+        return self._warehouse.rows(query, **asked)
 
     def _has_settled(self, now: datetime) -> bool:
         """Whether all that earlier processes sent stands in the warehouse. Raises TryLater."""
@@ -93,6 +94,31 @@ class PassedOn:
             self._is_behind = sum(_behind(self._broker, *stage) for stage in ROAD) > self._most
             self._look_at = now + LOOK
         return self._is_behind
+
+
+class Held:
+    """External ids of what is kept of a platform, a page of them (``kit.rechecks.Held``).
+
+    Both raise TryLater while nobody can be asked.
+    """
+
+    def __init__(self, rows: Callable[..., Sequence[Mapping[str, Any]]], clock: Clock) -> None:
+        self._rows = rows
+        self._clock = clock
+
+    def __call__(self, platform: str, since: datetime, after: str, most: int) -> list[str]:
+        """All of it from a moment on, in the order of the ids, after one of them."""
+        return self._page("held_posts", platform, after, since=since, limit=most)
+
+    def first(self, platform: str, since: datetime, after: str, most: int) -> list[str]:
+        """Those that people see: linked to an incident, or new enough for the live page."""
+        shown = max(since, self._clock.now() - SHOWN)
+        return self._page("held_first", platform, after, since=since, limit=most, shown=shown)
+
+    def _page(self, query: str, platform: str, after: str, **asked: Any) -> list[str]:
+        start = f"{platform}:"
+        rows = self._rows(query, source=platform, after=start + after, **asked)
+        return [str(row["id"]).removeprefix(start) for row in rows]
 
 
 def _behind(broker: Broker, group: str, topic: str) -> int:

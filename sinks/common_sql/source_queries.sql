@@ -7,3 +7,14 @@ SELECT id FROM fct_mention
 WHERE source = $source::text AND event_at >= $since::timestamp AND id > $after::text
     AND NOT is_erased
 ORDER BY id LIMIT (coalesce($limit::bigint, 100));
+
+-- name: held_first
+-- Those of them that people see: linked to an incident by us or by somebody, or from $shown on,
+-- as the live page shows them.
+SELECT id FROM fct_mention
+WHERE source = $source::text AND event_at >= $since::timestamp AND id > $after::text
+    AND NOT is_erased
+    AND (event_at >= $shown::timestamp
+        OR id IN (SELECT mention_id FROM fct_link WHERE state <> 'unlinked')
+        OR id IN (SELECT subject FROM fct_decision WHERE verb = 'link'))
+ORDER BY id LIMIT (coalesce($limit::bigint, 100));

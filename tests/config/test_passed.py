@@ -10,7 +10,16 @@ from config.passed import ALONE_FOR, LOOK, PassedOn
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
-from pipeline.model import Author, Feedback, Mention, Removal, Repeat
+from pipeline.model import (
+    Author,
+    Decision,
+    Feedback,
+    Link,
+    LinkState,
+    Mention,
+    Removal,
+    Repeat,
+)
 from pipeline.ports import Broker, Rows, Warehouse
 from pipeline.store import Store
 from pipeline.topics import FEEDBACK, MENTIONS, TOPICS
@@ -113,6 +122,29 @@ def test_what_is_held_is_listed_by_the_platform_s_own_ids(
     assert passed.held("bluesky", since, "", 10) == ["did:plc:a/1"]
     assert passed.held("bluesky", since, "did:plc:a/1", 10) == []
     assert passed.held("x", since, "", 10) == []
+
+
+def test_what_people_see_is_looked_at_first(broker: Broker, warehouse: Warehouse) -> None:
+    """Linked posts of any age, by us or by somebody, and those of the last day."""
+    passed = PassedOn(ManualClock(NOON))
+    passed.bind(broker, lambda: warehouse)
+    days = {"1": 0, "2": 3, "3": 3, "4": 3, "5": 3}
+    states: dict[str, LinkState] = {"3": "suggested", "4": "unlinked"}
+    rows = []
+    for number, age in days.items():
+        post = POST.model_copy(
+            update={"external_id": number, "event_at": NOON - timedelta(days=age)}
+        )
+        state = states.get(number)
+        links = () if state is None else (Link(incident="p:1", p=0.6, state=state),)
+        repeat = Repeat(group=post.id)
+        rows.append(Feedback(mention=post, repeat=repeat, labels={}, links=links, model="m"))
+    said = Decision(id="d", subject="bluesky:5", verb="link", value="p:1", by="somebody", at=NOON)
+    warehouse.write(Rows(feedback=rows, decisions=[said]), NOON)
+    since = NOON - timedelta(days=30)
+    assert passed.held.first("bluesky", since, "", 10) == ["1", "3", "5"]
+    assert passed.held.first("bluesky", since, "1", 1) == ["3"]
+    assert passed.held("bluesky", since, "", 10) == ["1", "2", "3", "4", "5"]
 
 
 def test_what_a_source_has_forgotten_may_be_on_its_way(

@@ -92,6 +92,8 @@ class ReadingContract:
         late = asked | {"since": minutes(5)}
         assert [row["id"] for row in warehouse.rows("held_posts", **late, after="x:")] == ["x:5"]
         assert warehouse.rows("held_posts", **asked | {"source": "y"}, after="y:") == []
+        shown = warehouse.rows("held_first", **asked, after="x:", shown=minutes(4))
+        assert [row["id"] for row in shown] == ["x:4", "x:5"]
 
     def test_times_are_utc(self, warehouse: Warehouse) -> None:
         """Times come out aware and in UTC, from views and from queries."""
