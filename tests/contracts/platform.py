@@ -338,6 +338,29 @@ class PlatformContract(CollectorContract):
         whole = max(listener.read, key=lambda word: word.to_at)
         assert whole.to_at >= said[number]
 
+    @pytest.mark.parametrize(
+        ("fault", "cause"),
+        [(Fault(429), "rate_limited"), (Fault(kind="abort"), "disconnected"), (None, "stopped")],
+        ids=["refused", "cut off", "not running"],
+    )
+    def test_a_gap_says_what_kept_us_from_reading(
+        self, stage: Stage, fault: Fault | None, cause: str
+    ) -> None:
+        """What the platform no longer gives was lost for one of three reasons, told apart."""
+        if stage.reach is None:
+            pytest.skip("it goes back as far as one likes")
+        listener = self.heard(stage, 1)
+        stage.platform.always = fault
+        if fault is not None:
+            listener.until(lambda one: bool(one.pauses), stage.clock)
+        stage.say(*range(2, 2 + 2 * stage.reach))
+        stage.platform.always = None
+        if fault is None:
+            stage.clock.set(stage.clock.now() + timedelta(hours=2))
+            listener = listener.again(stage.open())
+        listener.until(lambda one: bool(one.gaps), stage.clock)
+        assert {gap.cause for gap in listener.gaps} == {cause}
+
     def test_a_hundred_random_disconnects_leave_no_gap_unrecorded(self, stage: Stage) -> None:
         """Whatever breaks, whenever, with restarts in between: a post came, or a gap says so."""
         chance = random.Random(11)
