@@ -94,6 +94,16 @@ KINDS = (
         address="wss://jetstream2.us-east.bsky.network",
     ),
     Kind(
+        "bluesky-search",
+        "social",
+        "collectors.bluesky_search:BlueskySearch",
+        "collectors.bluesky_search:BlueskySearchSettings",
+        ("account", "password_from"),
+        rechecks=True,
+        listens=True,
+        address="https://bsky.social",
+    ),
+    Kind(
         "googleplay",
         "social",
         "collectors.googleplay:GooglePlay",

@@ -21,6 +21,11 @@ class Asked(NamedTuple):
     headers: dict[str, str]
     method: str = "GET"
     body: bytes = b""
+    query: str = ""
+
+    def all(self, name: str) -> list[str]:
+        """Every value of a parameter that may be given again and again."""
+        return parse_qs(self.query).get(name, [])
 
 
 class Fault(NamedTuple):
@@ -71,19 +76,32 @@ def document(value: Any, *headers: tuple[str, str], status: int = 200) -> Fault:
     return Fault(status, body, (("Content-Type", "application/json"), *headers))
 
 
+def _asked(handler: BaseHTTPRequestHandler) -> Asked:
+    """The request that a handler was called for."""
+    parts = urlsplit(handler.path)
+    params = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    headers = {name.lower(): value for name, value in handler.headers.items()}
+    body = handler.rfile.read(int(headers.get("content-length", 0)))
+    return Asked(parts.path, params, headers, handler.command, body, parts.query)
+
+
+def _reset(handler: BaseHTTPRequestHandler) -> None:
+    """Ends a connection as a crash does."""
+    linger = struct.pack("ii", 1, 0)
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    handler.close_connection = True
+    handler.connection.close()
+
+
 def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
     """Answers as the platform says."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            parts = urlsplit(self.path)
-            params = {name: values[0] for name, values in parse_qs(parts.query).items()}
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            body = self.rfile.read(int(headers.get("content-length", 0)))
-            asked = Asked(parts.path, params, headers, self.command, body)
+            asked = _asked(self)
             self._send(platform.answer(asked), asked)
 
-        do_POST = do_PUT = do_GET
+        do_POST = do_PUT = do_GET  # noqa: N815  # the names that http.server looks for
 
         def _stream(self, asked: Asked, fault: Fault) -> None:
             self.send_response(200)
@@ -100,14 +118,8 @@ def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
                 platform.stream(asked, write)
 
         def _send(self, fault: Fault, asked: Asked) -> None:
-            if fault.kind == "abort":
-                linger = struct.pack("ii", 1, 0)
-                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-                self.close_connection = True
-                self.connection.close()
-                return
-            if fault.kind == "stream":
-                self._stream(asked, fault)
+            if fault.kind in {"abort", "stream"}:
+                (_reset(self) if fault.kind == "abort" else self._stream(asked, fault))
                 return
             self.send_response(fault.status)
             for name, value in fault.headers:
