@@ -51,7 +51,8 @@ _HASH_BATCH = 4_096
 class Settings:
     """How to train. ``cost`` is the inverse of the regularisation, tuned on our own heads.
 
-    ``balance`` between 0 and 1: how far rare labels are raised towards common ones. ``max_rows``
+    ``balance`` between 0 and 1: how far rare labels are raised towards common ones. ``contrast``:
+    how much more is expected of features that tell labels apart by themselves. ``max_rows``
     bounds the file: the buckets whose weights matter least are dropped.
     """
 
@@ -59,6 +60,7 @@ class Settings:
     features: Features = field(default_factory=Features)
     cost: float = 2.0
     balance: float = 1.0
+    contrast: float = 0.5
     folds: int = 5
     max_rows: int = 150_000
     seed: int = 0
@@ -239,6 +241,7 @@ def _fitted(data: _Data, learn: NDArray[np.int64], settings: Settings) -> Linear
         data.weight[learn],
         cost=settings.cost,
         balance=settings.balance,
+        contrast=settings.contrast,
     )
 
 

@@ -49,3 +49,16 @@ def test_the_same_twice() -> None:
     one, two = (fit(ROWS, allowed((0,), (1,), (2,), (0,)), ONES, cost=1.0, balance=1.0)
                 for _ in range(2))  # fmt: skip
     assert one.coef.tobytes() == two.coef.tobytes()
+
+
+def test_contrast_trusts_what_tells_labels_apart() -> None:
+    """A column that stands in one label's rows only gains on one that stands everywhere."""
+    rows = np.tile(np.array([[1, 0, 1], [0, 1, 1]], np.float32), (20, 1))
+    kinds = np.tile(np.eye(2, dtype=bool), (20, 1))
+    plain, contrasted = (
+        fit(csr_matrix(rows), kinds, ONES, cost=0.1, balance=0.0, contrast=power)
+        for power in (0.0, 0.5)
+    )
+    assert np.ptp(contrasted.coef[0]) > np.ptp(plain.coef[0])
+    assert abs(contrasted.coef[2]).max() <= abs(plain.coef[2]).max() + 1e-6
+    assert contrasted.logits(csr_matrix(rows[:2])).argmax(axis=1).tolist() == [0, 1]
