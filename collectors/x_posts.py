@@ -106,7 +106,8 @@ def mention(post: Any, aside: Aside, now: datetime) -> Mention:
         },
         "text": said or _seen(told, aside),
         "lang": lang if isinstance(lang, str) and lang not in NO_LANGUAGE else None,
-        "said_at": made_at(chain[0]) if len(chain) > 1 else instant(post.get("created_at")),
+        "said_at": (instant(post.get("created_at")) if len(chain) == 1 else None)
+        or made_at(chain[0]),
         "seen_at": now,
         "url": f"https://x.com/i/status/{chain[-1]}",
         "reply_to": others.get("replied_to"),
