@@ -25,7 +25,7 @@ from sinks.sql import Query
 COMMON: Final = "common_sql"
 #: The files of views, and of the questions that page, watch and sources ask. A new file goes here.
 VIEWS: Final = ("views", "crowd_views")
-QUERIES: Final = ("queries", "crowd_queries", "source_queries")
+QUERIES: Final = ("queries", "crowd_queries", "source_queries", "relabel_queries")
 _TEMPLATES: Final = ("templates", "crowd_templates")
 # Literals and comments are matched too, so that nothing inside them is taken for a use.
 _USE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|@([a-z]\w*)")
@@ -38,7 +38,7 @@ class Dialect:
     """The SQL of one database. ``own`` are words that are made by code, by name."""
 
     def __init__(self, folder: str, own: Mapping[str, Callable[[list[str]], str]] = _NONE) -> None:
-        self._folder = folder
+        self.folder = folder
         self._own = own
 
     def load(self, *files: str) -> dict[str, Query]:
@@ -82,7 +82,7 @@ class Dialect:
         word = self._words.get(name)
         body = word or self._templates.get(name)
         if body is None:
-            raise ValueError(f"{self._folder}: nothing is named @{name}")
+            raise ValueError(f"{self.folder}: nothing is named @{name}")
         filled = _ARGUMENT.sub(lambda place: _filling(place.group(1), given), body.text)
         filled = self.written_out(filled)
         return (filled if word else f"(\n{filled}\n)"), at
@@ -97,7 +97,7 @@ class Dialect:
 
     def _raw(self, files: tuple[str, ...]) -> dict[str, Query]:
         found: dict[str, Query] = {}
-        for folder in (COMMON, self._folder):
+        for folder in (COMMON, self.folder):
             for file in files:
                 for name, query in sql.load(folder, file).items():
                     if name in found:

@@ -19,15 +19,16 @@ import orjson
 from pipeline.errors import GiveUp, Misuse
 from pipeline.model import Removal
 from pipeline.ports import Row, Rows, Table
+from sinks import migrations
 from sinks.dialect import QUERIES, VIEWS, Dialect
 from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
 from sinks.duckdb_query import answer
 from sinks.duckdb_write import DuckDBUpserts
 from sinks.keys import Keys, read_or_make_key
+from sinks.migrations import PROGRAM_KEY, SCHEMA
 from sinks.write import Write
 
 PROGRAM = "groundswell"
-SCHEMA = 1
 DUCKDB = Dialect("duckdb_sql")
 
 
@@ -35,7 +36,8 @@ class DuckDBWarehouse:
     """The port ``Warehouse`` on a DuckDB file that belongs to this process.
 
     ``key`` is for the keyed hashes (32 bytes; default: the file ``<path>.key``, made if missing).
-    With ``read_only`` the file must exist and nothing is written, not even the key.
+    With ``read_only`` the file must exist and nothing is written, not even the key. Otherwise a
+    file of an older release is migrated; ``schema`` is what it had, ``migrated`` what it needed.
     """
 
     def __init__(
@@ -83,6 +85,8 @@ class DuckDBWarehouse:
         if unknown := values.keys() - asked.parameters:
             raise ValueError(f"{query} takes no value named {', '.join(sorted(unknown))}")
         bound = {name: _bindable(values.get(name)) for name in asked.parameters}
+        if self._file.read_only and self.migrated:
+            raise migrations.behind(f"the warehouse {self.path}", self.migrated)
         with self._file.cursor() as cursor:
             cursor.execute(asked.text, bound)
             names = [column[0] for column in cursor.description or ()]
@@ -173,25 +177,25 @@ class DuckDBWarehouse:
         """Makes the tables in a new file and tells whether an old one is ours."""
         with self._file.transaction() as cursor:
             tables = {row[0] for row in cursor.execute("SHOW TABLES").fetchall()}
-            if not tables and not read_only:
-                for table in DUCKDB.load("schema").values():
-                    cursor.execute(table.text)
-                self._set_meta(cursor, "program", PROGRAM)
-                self._set_meta(cursor, "schema", str(SCHEMA))
-            elif "meta" not in tables:
+            meta = {PROGRAM_KEY: PROGRAM, SCHEMA: "0"}
+            if tables or read_only:
+                meta = self._meta(cursor) if "meta" in tables else {}
+            if meta.get(PROGRAM_KEY) != PROGRAM or not meta.get(SCHEMA, "").isdigit():
                 raise foreign(self.path)
-            self._check_meta(self._meta(cursor))
+            self.schema = int(meta[SCHEMA])
+            self.migrated = migrations.pending(DUCKDB, meta, f"the warehouse {self.path}")
             if not read_only:
+                self._migrate(cursor, PROGRAM if not tables else None)
                 self._renew_views(cursor)
 
-    def _check_meta(self, meta: dict[str, str]) -> None:
-        if meta.get("program") != PROGRAM or not meta.get("schema", "").isdigit():
-            raise foreign(self.path)
-        if int(meta["schema"]) > SCHEMA:
-            raise GiveUp(
-                f"the warehouse {self.path} was written by a newer version of this program "
-                f"(schema {meta['schema']}, this one knows {SCHEMA}); install the newer version"
-            )
+    def _migrate(self, cursor: duckdb.DuckDBPyConnection, made_by: str | None) -> None:
+        for migration in self.migrated:
+            for statement in migration.statements:
+                cursor.execute(statement)
+            for key, value in migration.meta().items():
+                self._set_meta(cursor, key, value)
+        if made_by is not None:
+            self._set_meta(cursor, PROGRAM_KEY, made_by)
 
     def _renew_views(self, cursor: duckdb.DuckDBPyConnection) -> None:
         views = DUCKDB.views(*VIEWS)

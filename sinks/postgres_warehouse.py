@@ -14,7 +14,6 @@ CREATE and TEMPORARY in it. Analysts get a role of their own:
 Its address may be given as ``reading``: then ``sql`` reaches nothing but these views.
 """
 
-import hashlib
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -33,20 +32,21 @@ from sinks.dialect import QUERIES
 from sinks.keys import Keys
 from sinks.postgres_link import Connection, PostgresLink
 from sinks.postgres_query import answer
+from sinks.postgres_schema import PostgresSchema
 from sinks.postgres_statements import Statement
 from sinks.write import Write
 
-PROGRAM: Final = "groundswell"
-SCHEMA: Final = 1
 #: Tables whose rows come by a temporary table of the same form.
 _STAGED: Final = (
     "fct_mention",
     "mention_identity",
     "fct_link",
+    "fct_campaign",
     "dim_incident",
     "fct_decision",
     "fct_removal",
     "fct_coverage",
+    "fct_spend",
 )
 #: What held words, names or addresses, and is written anew by an erasure.
 _REWRITTEN: Final = ("fct_mention", "mention_identity", "fct_link")
@@ -58,8 +58,6 @@ _WRITER: Final = (
 )
 # Bits of a number of mentions for which any plan will do.
 _SMALL: Final = 9
-# Any number: it only has to be the same in all processes that make or renew a schema.
-_MAKING: Final = 4_712_005
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 
 
@@ -88,7 +86,9 @@ class PostgresWarehouse:
     ``key`` the 32 bytes for the keyed hashes, the same in every process. ``schema`` is made if it
     is missing. ``reading`` is the address for ``sql`` if that is another role's. ``setting`` is
     what the user calls ``url``. Raises TryLater while the server is away, GiveUp for a login
-    refused, a schema of another program or of a newer version, or another key.
+    refused, a schema of another program or of a newer version, or another key. A schema of an older
+    release is migrated with ``migrate``, otherwise refused: while others still write to it, none
+    of them must change its form. ``version`` is the number it had, ``migrated`` what it needed.
     """
 
     def __init__(
@@ -99,6 +99,7 @@ class PostgresWarehouse:
         schema: str = "groundswell",
         reading: str | None = None,
         setting: str = "warehouse",
+        migrate: bool = False,
     ) -> None:
         if not _NAME.fullmatch(schema):
             raise GiveUp(f"{schema!r} cannot be a schema: use small letters, digits and _")
@@ -110,7 +111,7 @@ class PostgresWarehouse:
         self._queries = statements.load(*QUERIES)
         self._writing = threading.Lock()
         self._writer: Connection | None = None
-        self._prepare()
+        self._prepare(migrate)
 
     # ---- what is held ---------------------------------------------------------------------------
 
@@ -237,107 +238,16 @@ class PostgresWarehouse:
 
     # ---- opening --------------------------------------------------------------------------------
 
-    def _prepare(self) -> None:
-        """Makes what is missing, one process at a time, and tells whether the schema is ours."""
+    def _prepare(self, migrate: bool) -> None:
         connection = self._link.open(_WRITER)
+        prepared = PostgresSchema(connection, self.schema, self._keys.mention(""))
         try:
-            connection.run_all(["BEGIN", f"SELECT pg_advisory_xact_lock({_MAKING})"])
-            meta = self._meta(connection)
-            if meta is None:
-                meta = self._make(connection)
-            self._check(meta)
-            self._add_indexes(connection)
-            self._renew_views(connection, meta)
-            connection.run("COMMIT", copy=False)
+            prepared.prepare(migrate=migrate)
         except Error as error:
             raise self._link.translated(error) from error
         finally:
             connection.close()
-
-    def _meta(self, connection: Connection) -> dict[str, str] | None:
-        """What the schema says of itself, None if it is missing or empty."""
-        found = connection.run(
-            "SELECT count(*), count(*) FILTER (WHERE relname = 'meta') FROM pg_class c "
-            "JOIN pg_namespace n ON n.oid = c.relnamespace "
-            "WHERE nspname = $1::text AND relkind IN ('r', 'v', 'm', 'p')",
-            [self.schema],
-            copy=False,
-        )
-        tables, metas = (found.column(i)[0].as_py() for i in (0, 1))
-        if not tables:
-            return None
-        if not metas:
-            raise self._foreign()
-        try:
-            rows = connection.run("SELECT key, value FROM meta", copy=False).to_pylist()
-        except Error as error:
-            if error.sqlstate == "42703":  # another program's table of that name
-                raise self._foreign() from error
-            raise
-        return {row["key"]: row["value"] for row in rows}
-
-    def _make(self, connection: Connection) -> dict[str, str]:
-        here = connection.run(
-            "SELECT 1 FROM pg_namespace WHERE nspname = $1::text", [self.schema], copy=False
-        )
-        if not here.num_rows:  # IF NOT EXISTS would want the right to make it all the same
-            connection.run(f"CREATE SCHEMA {self.schema}", copy=False)
-        connection.run_all([each.text for each in statements.load("schema").values()])
-        meta = {"program": PROGRAM, "schema": str(SCHEMA), "key_check": self._keys.mention("")}
-        for key, value in meta.items():
-            self._set_meta(connection, key, value)
-        return meta
-
-    def _check(self, meta: Mapping[str, str]) -> None:
-        if meta.get("program") != PROGRAM or not meta.get("schema", "").isdigit():
-            raise self._foreign()
-        if int(meta["schema"]) > SCHEMA:
-            raise GiveUp(
-                f"the schema {self.schema} was made by a newer version of this program "
-                f"(schema {meta['schema']}, this one knows {SCHEMA}); install the newer version"
-            )
-        if meta.get("key_check") != self._keys.mention(""):
-            raise GiveUp(
-                f"the key does not belong to the warehouse in the schema {self.schema}: "
-                "every process needs the key it was made with"
-            )
-
-    def _add_indexes(self, connection: Connection) -> None:
-        """Makes the indexes that a schema of an earlier day lacks; writers wait meanwhile."""
-        found = connection.run(
-            "SELECT indexname FROM pg_indexes WHERE schemaname = $1::text",
-            [self.schema],
-            copy=False,
-        )
-        here = set(found.column(0).to_pylist())
-        missing = [
-            each.text
-            for name, each in statements.load("schema").items()
-            if each.text.lstrip().startswith("CREATE INDEX") and name not in here
-        ]
-        if missing:
-            connection.run_all(["SET LOCAL statement_timeout = 0", *missing])
-
-    def _renew_views(self, connection: Connection, meta: Mapping[str, str]) -> None:
-        views = [view.text for view in statements.views().values()]
-        digest = hashlib.sha256("\n".join(views).encode()).hexdigest()
-        if meta.get("views") == digest:
-            return
-        # Replaced, not dropped: rights that were granted on them stay.
-        connection.run_all([view.replace("CREATE", "CREATE OR REPLACE", 1) for view in views])
-        self._set_meta(connection, "views", digest)
-
-    def _foreign(self) -> GiveUp:
-        return GiveUp(f"the schema {self.schema} belongs to another program; name another schema")
-
-    @staticmethod
-    def _set_meta(connection: Connection, key: str, value: str) -> None:
-        connection.run(
-            "INSERT INTO meta VALUES ($1::text, $2::text) "
-            "ON CONFLICT (key) DO UPDATE SET value = excluded.value",
-            [key, value],
-            copy=False,
-        )
+        self.version, self.migrated = prepared.version, prepared.migrated
 
 
 def _unpacked(field: pa.Field, column: pa.ChunkedArray) -> list[Any]:

@@ -213,18 +213,6 @@ def test_foreign_schema_other_key_newer_version(
         PostgresWarehouse(postgres_server.url, key=KEY, schema="x; DROP TABLE y")
 
 
-def test_an_index_of_a_later_day_is_added(postgres_server: PostgresServer, make_on: MakeOn) -> None:
-    """A warehouse made before an index was thought of gets it, and keeps what it holds."""
-    warehouse = make_on()
-    warehouse.write(rows_of([feedback(1)]), START)
-    admin(postgres_server, f"DROP INDEX {warehouse.schema}.mention_identity_by_author")
-    again = make_on()
-    names = "SELECT indexname FROM pg_indexes WHERE tablename = 'mention_identity'"
-    found = admin(postgres_server, f"{names} AND schemaname = '{again.schema}'")
-    assert {"indexname": "mention_identity_by_author"} in found
-    assert len(view(again, "feedback")) == 1
-
-
 def test_a_role_without_rights(postgres_server: PostgresServer) -> None:
     """A role that may not make the schema is told what it needs."""
     admin(postgres_server, f"CREATE ROLE guest LOGIN PASSWORD '{PASSWORD}'")
