@@ -46,11 +46,14 @@ def parser() -> argparse.ArgumentParser:
     for family in (
         "running",
         "roles",
+        "recording",
         "status",
         "replaying",
         "asking",
+        "migrating",
         "deciding",
         "models",
+        "relabelling",
         "setup",
     ):
         importlib.import_module(f"config.commands.{family}").register(commands)

@@ -11,6 +11,8 @@ from config.operating.measured import MeasuredWarehouse
 from config.operating.meters import Meters
 from config.operating.reach import connect
 from config.passed import PassedOn
+from config.recorder import Recorder
+from config.recording import of_settings
 from config.settings import Settings
 from pipeline.brokers.kafka import KafkaBroker
 from pipeline.enrich import Enricher
@@ -56,13 +58,16 @@ def broker(known: Settings) -> KafkaBroker:
     return made
 
 
-def warehouse(known: Settings) -> PostgresWarehouse:
-    """The server warehouse. Raises TryLater, GiveUp, Misuse."""
+def warehouse(known: Settings, *, migrate: bool = False) -> PostgresWarehouse:
+    """The server warehouse; an older one only with ``migrate``. Raises TryLater, GiveUp, Misuse."""
     need(known)
     assert known.warehouse.url is not None  # noqa: S101  # said by need
     key = read_or_make_key(known.warehouse.key_file or DEFAULT_KEY)
     return PostgresWarehouse(
-        known.warehouse.url.get_secret_value(), key=key, setting="GROUNDSWELL_WAREHOUSE__URL"
+        known.warehouse.url.get_secret_value(),
+        key=key,
+        setting="GROUNDSWELL_WAREHOUSE__URL",
+        migrate=migrate,
     )
 
 
@@ -150,12 +155,23 @@ def watch(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     }
 
 
+def record(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
+    """One recorder; on another machine than the others its folder is its own."""
+    recording = of_settings(known)
+    if recording is None:
+        raise Misuse("nowhere to record to: name a folder, or set dir under [recording]")
+    shared = broker(known)
+    meters.watch_broker(shared)
+    return {"recorder": Recorder(shared, recording, clock)}
+
+
 #: The roles that are processes without a page of their own, by command.
 ROLES: dict[str, Callable[[Settings, Clock, Meters], dict[str, Role]]] = {
     "collect": collect,
     "work": work,
     "store": store,
     "watch": watch,
+    "record": record,
 }
 
 

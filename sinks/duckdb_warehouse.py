@@ -201,11 +201,15 @@ class DuckDBWarehouse:
         views = DUCKDB.views(*VIEWS)
         text = "\n".join(view.text for view in views.values())
         digest = hashlib.sha256(text.encode()).hexdigest()
-        if self._meta(cursor).get("views") == digest:
+        meta = self._meta(cursor)
+        if meta.get("views") == digest:
             return
         for view in views.values():
             cursor.execute(view.text.replace("CREATE", "CREATE OR REPLACE", 1))
+        for name in migrations.outdated_views(meta, views):
+            cursor.execute(f"DROP VIEW IF EXISTS {name}")
         self._set_meta(cursor, "views", digest)
+        self._set_meta(cursor, migrations.VIEW_NAMES, " ".join(views))
 
     def _keyring(self, key: bytes | None, read_only: bool) -> Keys | None:
         if read_only:

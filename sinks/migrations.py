@@ -11,7 +11,7 @@ else writes the next one. Comments may be mended, they do not count.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -26,9 +26,17 @@ _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _COMMENT = re.compile(r"--[^\n]*")
 #: Before this one warehouses kept no checksums.
 _UNSIGNED: Final = 1
-#: What stands in the table ``meta``.
+#: What stands in the table ``meta``: the number of the last migration, whose warehouse it is, and
+#: the names of the views that were made.
 SCHEMA: Final = "schema"
 PROGRAM_KEY: Final = "program"
+VIEW_NAMES: Final = "view_names"
+#: Views of schema 1, which did not note its names; only ours are ever dropped.
+_FIRST_VIEWS: Final = (
+    "best_link claim_words coverage crowd crowd_elsewhere crowd_said feedback incident_alias "
+    "incident_count incident_feedback incident_lead incident_now incident_word incidents link_now "
+    "mention_now mention_tracks mentions_hourly person_label removals repeated_group rumours"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +115,11 @@ def pending(dialect: Dialect, meta: Mapping[str, str], what: str) -> list[Migrat
                 "one of this program: install the version that made it, or restore a backup"
             )
     return list(known[here:])
+
+
+def outdated_views(meta: Mapping[str, str], views: Iterable[str]) -> list[str]:
+    """The views of ours that the warehouse may have and that this program has no more."""
+    return sorted({*meta.get(VIEW_NAMES, _FIRST_VIEWS).split()} - {*views})
 
 
 def behind(what: str, needed: list[Migration]) -> GiveUp:

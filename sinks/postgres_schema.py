@@ -140,13 +140,16 @@ class PostgresSchema:
             if error.sqlstate != _ANOTHER_FORM:
                 raise
             self._connection.run("ROLLBACK TO SAVEPOINT views", copy=False)
-            self._make_views_anew(views)
-        self._note({"views": digest})
+            self._make_views_anew(views, meta)
+        gone = migrations.outdated_views(meta, views)
+        self._connection.run_all([f"DROP VIEW IF EXISTS {name}" for name in gone])
+        self._note({"views": digest, migrations.VIEW_NAMES: " ".join(views)})
 
-    def _make_views_anew(self, views: Mapping[str, Statement]) -> None:
+    def _make_views_anew(self, views: Mapping[str, Statement], meta: Mapping[str, str]) -> None:
+        all_ours = [*views, *migrations.outdated_views(meta, views)]
         rights = self._connection.run(_RIGHTS, [self._name], copy=False).to_pylist()
         try:
-            self._connection.run_all([f"DROP VIEW IF EXISTS {', '.join(views)}"])
+            self._connection.run_all([f"DROP VIEW IF EXISTS {', '.join(all_ours)}"])
         except Error as error:
             if error.sqlstate == _NEEDED:
                 raise GiveUp(
