@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pipeline.incidents import EVER, Standing
 from pipeline.model import CLOSED, Incident, Label, Mention
+from pipeline.steps.kinds import kinds
 from pipeline.steps.likeness import NO_LESSON, Lesson, Likeness, rarities
 from pipeline.steps.outlines import Outline, Said, outlines
 from pipeline.steps.places import fold
@@ -88,10 +89,15 @@ class Entry:
     @cached_property
     def rare_words(self) -> dict[str, float]:
         """The stems of words that may tell it from others, and how rare each is."""
-        words = prepare_texts([self.whole]).canonical[0].split()
+        words = self._canonical.split()
         told = sorted({word[:LETTERS] for word in words if len(word) > 2 and not word.isdigit()})
         rare = zip(told, rarities(told), strict=True)
         return {word: weight for word, weight in rare if weight >= SHOWN_FROM}
+
+    @cached_property
+    def kinds(self) -> int:
+        """The kinds of event it names, as a set of ``kinds``."""
+        return int(kinds([self._canonical])[0])
 
     @cached_property
     def started_ms(self) -> int:
@@ -123,6 +129,10 @@ class Entry:
         return [
             (max(lo, start), min(hi, last)) for lo, hi in spans if max(lo, start) < min(hi, last)
         ]
+
+    @cached_property
+    def _canonical(self) -> str:
+        return prepare_texts([self.whole]).canonical[0]
 
     def _without_tracks(self, text: str) -> str:
         cleaned = plain(text)
@@ -176,6 +186,8 @@ class Candidates:
         self.entries = [one.entry for one in made]
         taught = [lessons.get(entry.incident.id, NO_LESSON) for entry in self.entries]
         self.likeness = Likeness([one.outline for one in made], taught)
+        #: The kinds of event that each names.
+        self.kinds = np.array([one.outline.kinds for one in made], np.int64)
         self.scoped = np.array([bool(entry.tracks) for entry in self.entries], np.bool_)
         self.started = np.array([entry.started_ms for entry in self.entries], np.int64)
         self.opened = np.array([entry.opened_ms for entry in self.entries], np.int64)

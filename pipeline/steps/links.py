@@ -7,7 +7,7 @@ none and a post never has more than a handful. It depends on nothing else, not o
 on when it is asked; so worker and watch agree once they know the same, whatever the order.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from pipeline.incidents import Book
 from pipeline.model import Label, Link, LinkState, Mention
 from pipeline.steps.candidates import Candidates, Entry, Known
+from pipeline.steps.features import KIND, TAUGHT, TEXT, features, weighed
+from pipeline.steps.kinds import kinds as kinds_of
 from pipeline.steps.likeness import Alike, Lesson
 from pipeline.steps.reasons import reasons
 from pipeline.steps.relations import Relations, named_too
@@ -41,6 +43,7 @@ class Match(NamedTuple):
 
     entry: Entry
     p: float
+    odds: float  # log-odds against none, before its rivals
     state: LinkState
     mention: Mention
     text: str  # canonical
@@ -72,12 +75,13 @@ class Among(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Mentions, aligned with their texts, labels and times (ms)."""
+    """Mentions, aligned with their texts, labels, times (ms) and tones."""
 
     mentions: Sequence[Mention]
     texts: Texts
     labels: Sequence[Mapping[str, Label]]
     at: Ints
+    tones: "Tones"
 
 
 class Scored(NamedTuple):
@@ -117,13 +121,13 @@ class Linker:
         if not mentions or not among.candidates.entries:
             return found
         at = np.array([to_ms(m.event_at) for m in mentions], np.int64)
-        batch = Batch(mentions, texts, labels, at)
+        batch = Batch(mentions, texts, labels, at, Tones.of(labels, self._weights))
         scored = self._score(batch, among)
         for row, match in self._matches(batch, among.candidates, scored):
             found[row].append(match)
         for own in found:
             if len(own) > 1:
-                own.sort(key=lambda match: (-match.p, match.entry.incident.id))
+                own.sort(key=lambda match: (-match.p, -match.odds, match.entry.incident.id))
                 del own[int(self._weights.links_at_most) :]
         return found
 
@@ -150,40 +154,57 @@ class Linker:
         fresh, named = candidates.fresh(batch.mentions, batch.at), candidates.named(batch.labels)
         rows = np.concatenate((alike.rows, fresh[0], named[0]))
         columns = np.concatenate((alike.columns, fresh[1], named[1]))
-        text, taught = _text_odds(alike, candidates.scoped[alike.columns], w)
-        nothing = np.zeros(rows.size - text.size)
-        text, taught = np.concatenate((text, nothing)), np.concatenate((taught, nothing))
-        most = _most(batch.labels, rows, candidates.scoped[columns], w)
-        kept = np.flatnonzero(text + taught + most >= w.least_odds)
+        said = self._said(batch, candidates, alike)
+        more = rows.size - alike.rows.size
+        said = {kind: np.concatenate((part, np.zeros(more))) for kind, part in said.items()}
+        most = _most(batch, rows, candidates.scoped[columns], w)
+        most += np.sum(list(said.values()), axis=0)
+        kept = np.flatnonzero(most >= w.least_odds)
         kept = kept[takes(rows[kept], columns[kept])]
         # A pair may have come up in several ways; the first is the one with what they share.
         width = len(candidates.entries)
         pairs, first = np.unique(rows[kept] * width + columns[kept], return_index=True)
         rows, columns = np.divmod(pairs, width)
-        parts = {"text": text[kept[first]], "taught": taught[kept[first]]}
+        parts = {kind: part[kept[first]] for kind, part in said.items()}
         parts |= self._parts(batch, among, rows, columns)
-        odds = w.bias + np.sum(list(parts.values()), axis=0)
+        odds = np.where(candidates.scoped[columns], w.bias_on_track, w.bias)
+        odds += np.sum(list(parts.values()), axis=0)
         likely = odds >= w.least_odds
         parts = {kind: part[likely] for kind, part in parts.items()}
         return Scored(rows[likely], columns[likely], odds[likely], parts)
 
+    def _said(self, batch: Batch, candidates: Candidates, alike: Alike) -> dict[str, Floats]:
+        """The log-odds that the texts add, per pair that is alike."""
+        w, scoped = self._weights, candidates.scoped[alike.columns]
+        rows, place = np.unique(alike.rows, return_inverse=True)
+        kinds = kinds_of([batch.texts.canonical[row] for row in rows.tolist()])[place]
+        found = features(alike, kinds, candidates.kinds[alike.columns], w)
+        text, kind = weighed(found, TEXT, w), weighed(found, KIND, w)
+        on_track = np.minimum(text * w.text_on_track, w.text_on_track_at_most)
+        return {
+            "text": np.where(scoped, on_track, text),
+            "kind": kind * np.where(scoped, w.text_on_track, 1.0),
+            "taught": weighed(found, TAUGHT, w),
+        }
+
     def _parts(self, batch: Batch, among: Among, rows: Ints, columns: Ints) -> dict[str, Floats]:
-        """The log-odds that each reason but the text adds, per pair."""
+        """The log-odds that each reason but the texts adds, per pair."""
         w, (candidates, relations) = self._weights, among
         scoped, labels = candidates.scoped[columns], batch.labels
         component = relations.of("component", labels, rows, columns)
         component = named_too(component, batch.texts.plain, candidates.entries, rows, columns)
-        place = _looked_up(w.of_place, relations.of("place", labels, rows, columns))
+        place = relations.of("place", labels, rows, columns)
         soon = _time_odds(
             batch.at[rows], candidates.started[columns], candidates.opened[columns], w
         )
-        intent, noise = _tones(labels, rows, w)
         return {
             "track": np.where(scoped, w.on_track, 0.0),
-            "component": _looked_up(w.of_component, component),
-            "place": place * np.where(scoped, 1.0, w.place_off_track),
+            "component": np.array(w.of_component)[component + 1],
+            "place": np.where(
+                scoped, np.array(w.of_place)[place + 1], np.array(w.of_place_off_track)[place + 1]
+            ),
             "time": np.where(scoped, soon, 0.0),
-            "intent": intent * np.where(scoped, 1.0, w.intent_off_track) + noise,
+            "intent": batch.tones.per_pair(rows, scoped),
         }
 
     def _matches(
@@ -191,9 +212,10 @@ class Linker:
     ) -> Iterator[tuple[int, Match]]:
         """The pairs that are likely among all those of their mention, with its number."""
         w, (rows, columns, odds, parts) = self._weights, scored
-        others = _rivals(rows, candidates.family[columns], odds)
+        bounded = np.minimum(odds, w.odds_at_most)
+        others = _rivals(rows, candidates.family[columns], bounded)
         # Rounded, so that the last bits of a processor's arithmetic decide nothing.
-        p = np.round(1 / (1 + np.exp(-odds) * (1 + others)), 4)
+        p = np.round(1 / (1 + np.exp(-bounded) * (1 + others)), 4)
         values = {**parts, "rivals": -np.log1p(others)}
         stamp = None if self._book.as_of else self._book.stamp
         for pair in np.flatnonzero(p >= w.suggest_from).tolist():
@@ -205,6 +227,7 @@ class Linker:
                 Match(
                     entry,
                     sure,
+                    float(odds[pair]),
                     "linked" if sure >= w.link_from else "suggested",
                     batch.mentions[row],
                     batch.texts.canonical[row],
@@ -216,27 +239,13 @@ class Linker:
             )
 
 
-def _text_odds(alike: Alike, scoped: NDArray[np.bool_], w: Weights) -> tuple[Floats, Floats]:
-    """What the words shared with the incident add, and what people taught, per pair."""
-    what = np.minimum(alike.what, w.what_at_most)
-    where = np.minimum(alike.where, w.where_at_most)
-    odds = w.whole * alike.whole + w.heading * alike.heading + w.phrase * alike.phrase
-    odds += w.what * what + w.where * where + w.both * np.minimum(what, where)
-    on_track = np.minimum(odds * w.text_on_track, w.text_on_track_at_most)
-    text = np.where(scoped, on_track, np.minimum(odds, w.text_at_most))
-    return text, w.taught * np.clip(alike.taught, -w.rejected_at_most, w.taught_at_most)
-
-
-def _most(
-    labels: Sequence[Mapping[str, Label]], rows: Ints, scoped: NDArray[np.bool_], w: Weights
-) -> Floats:
+def _most(batch: Batch, rows: Ints, scoped: NDArray[np.bool_], w: Weights) -> Floats:
     """The most that a pair can reach beside its text, as far as the mention's labels allow."""
-    intent, noise = _tones(labels, rows, w)
-    most = w.bias + noise + intent * np.where(scoped, 1.0, w.intent_off_track)
-    most += w.most_component * _has("component", labels, rows)
-    most += w.most_place * _has("place", labels, rows)
-    found: Floats = most + np.where(scoped, w.most_on_track, 0.0)
-    return found
+    most = batch.tones.per_pair(rows, scoped)
+    most += w.most_component * _has("component", batch.labels, rows)
+    most += w.most_place * _has("place", batch.labels, rows)
+    most += np.where(scoped, w.bias_on_track + w.most_on_track, w.bias)
+    return most
 
 
 def _has(head: str, labels: Sequence[Mapping[str, Label]], rows: Ints) -> NDArray[np.bool_]:
@@ -245,11 +254,28 @@ def _has(head: str, labels: Sequence[Mapping[str, Label]], rows: Ints) -> NDArra
     return found
 
 
-def _tones(labels: Sequence[Mapping[str, Label]], rows: Ints, w: Weights) -> tuple[Floats, Floats]:
-    """What intent and noise of the post add, per pair."""
-    intents = [w.intent.get(own["intent"].name, 0.0) if "intent" in own else 0.0 for own in labels]
-    noises = [w.noise if "noise" in own and own["noise"].name == "yes" else 0.0 for own in labels]
-    return np.array(intents)[rows], np.array(noises)[rows]
+class Tones(NamedTuple):
+    """What intent, noise and what there is to learn from it add to a post's links."""
+
+    on_track: Floats
+    off_track: Floats
+
+    @classmethod
+    def of(cls, labels: Sequence[Mapping[str, Label]], w: Weights) -> "Tones":
+        """Those of each post."""
+        intents = np.array([w.intent.get(_name(own, "intent"), 0.0) for own in labels])
+        noise = np.array([_name(own, "noise") == "yes" for own in labels]) * w.noise
+        told = np.array([_name(own, "informative") == "yes" for own in labels]) * w.informative
+        return cls(intents + noise, intents * w.intent_off_track + noise + told)
+
+    def per_pair(self, rows: Ints, scoped: NDArray[np.bool_]) -> Floats:
+        """Those of the post of each pair."""
+        return np.where(scoped, self.on_track[rows], self.off_track[rows])
+
+
+def _name(labels: Mapping[str, Label], head: str) -> str:
+    label = labels.get(head)
+    return "" if label is None else label.name
 
 
 def _time_odds(at: Ints, started: Ints, opened: Ints, w: Weights) -> Floats:
@@ -258,13 +284,6 @@ def _time_odds(at: Ints, started: Ints, opened: Ints, w: Weights) -> Floats:
     before = np.maximum(started - at, 0) / (w.minutes_before * 60_000)
     odds: Floats = w.fresh * np.exp(-(after + before)) + w.early * (1 - np.exp(-before))
     return odds
-
-
-def _looked_up(weigh: Callable[[int], float], relations: NDArray[np.int8]) -> Floats:
-    """The weight of each relation."""
-    weights = np.array([weigh(relation) for relation in range(-1, 3)])
-    found: Floats = weights[relations + 1]
-    return found
 
 
 def _rivals(rows: Ints, families: Ints, odds: Floats) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.steps import places
+from pipeline.steps.kinds import kinds
 from pipeline.steps.stems import LETTERS, rarity, stems
 from pipeline.steps.text import prepare_texts
 
@@ -50,7 +51,8 @@ class Outline(NamedTuple):
 
     ``whole`` is a vector of length 1 over all stems; ``what`` and ``where`` are the rarity of
     those that tell what happens and those that name a place; ``heading`` is the share of the
-    heading's rarity. ``phrases``: the columns of each that is more than a place.
+    heading's rarity. ``phrases``: the columns of each that is more than a place. ``kinds``: a
+    set of the kinds of event it names (see ``kinds``).
     """
 
     columns: Columns
@@ -59,6 +61,7 @@ class Outline(NamedTuple):
     where: Floats
     heading: Floats
     phrases: tuple[Columns, ...]
+    kinds: int
 
 
 def outlines(said: Sequence[Said]) -> list[Outline]:
@@ -70,6 +73,7 @@ def outlines(said: Sequence[Said]) -> list[Outline]:
     for number, one in enumerate(said):
         whole, regions = canonical[3 * number + 1 : 3 * number + 3]
         canonical[3 * number + 2] = " ".join((regions, *place_words(whole.split(), one.regions)))
+    named = kinds(canonical[1 : len(told) : 3]).tolist()
     each = _each(canonical[: len(told)], within=False)
     towns = _each([" ".join(_towns(one.regions)) for one in said], within=False)
     whats = zip(each[::3], each[1::3], each[2::3], towns, strict=True)
@@ -77,8 +81,8 @@ def outlines(said: Sequence[Said]) -> list[Outline]:
     short = [part if part.count(" ") < PHRASE_WORDS else "" for part in canonical[len(told) :]]
     parts = iter(_each(short, within=True))
     return [
-        _outline(heading, whole, where, towns, [next(parts) for _ in own])
-        for (heading, whole, where, towns), own in zip(whats, phrases, strict=True)
+        _outline(heading, whole, where, towns, [next(parts) for _ in own])._replace(kinds=some)
+        for (heading, whole, where, towns), own, some in zip(whats, phrases, named, strict=True)
     ]
 
 
@@ -207,6 +211,7 @@ def _outline(
         np.where(is_place, rare, 0)[kept],
         share[kept],
         _phrases(parts, where),
+        kinds=0,
     )
 
 

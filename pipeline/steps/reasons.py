@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from pipeline.model import Evidence, Label, Mention
 from pipeline.steps.candidates import Entry
+from pipeline.steps.kinds import kinds, names
 from pipeline.steps.stems import LETTERS, LONG
 
 #: A reason that moves the odds by less than this is not worth reading.
@@ -40,6 +41,7 @@ def reasons(
     told: dict[str, Callable[[], str]] = {
         "track": lambda: f"is about {', '.join(sorted(entry.tracks.intersection(mention.tracks)))}",
         "text": lambda: _shared_words(text, entry),
+        "kind": lambda: _kind(text, entry, parts),
         "taught": lambda: _taught(parts),
         "rivals": lambda: _rivals(rival),
         "component": lambda: _named("names", "component", labels, parts),
@@ -62,6 +64,14 @@ def _named(verb: str, head: str, labels: Mapping[str, Label], parts: Mapping[str
     label = labels.get(head)
     name = "" if label is None else label.name
     return f"{verb} {name}" if parts[head] > 0 else f"{verb} {name}, which the incident does not"
+
+
+def _kind(text: str, entry: Entry, parts: Mapping[str, float]) -> str:
+    """Of what kind of event both speak, or each of another."""
+    said = int(kinds([text])[0])
+    if parts["kind"] > 0:
+        return f"is about the same: {', '.join(names(said & entry.kinds))}"
+    return f"is about {', '.join(names(said))}, not {', '.join(names(entry.kinds))}"
 
 
 def _shared_words(text: str, entry: Entry) -> str:

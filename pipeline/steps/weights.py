@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.errors import GiveUp
@@ -23,40 +25,53 @@ _INTENT = {
 }
 
 
+#: What ``python -m bench.links --fit`` writes.
+FITTED: Final = Path(__file__).with_name("weights.json")
+_fitted: dict[str, float] = orjson.loads(FITTED.read_bytes())
+
+
 @dataclass(frozen=True)
 class Weights:
     """All numbers of the linker.
 
-    Those of the text follow a choice among 200 incidents and none, fitted on crisis posts
-    (``python -m bench.links --fit``), rounded and moved so that automatic links are right in 95 of
-    100 cases there. The others are estimates by hand, chosen so that the cases in
-    tests/pipeline/steps/test_links.py come out as a responder would want them.
+    Those of the texts and of places off track follow a choice among 200 incidents and none, fitted
+    on crisis posts; they stand in ``weights.json``. The others are estimates by hand, chosen so
+    that the cases in tests/pipeline/steps/test_links.py come out as a responder would want them.
     docs/links.md is their card.
     """
 
-    bias: float = -6.2
+    #: What speaks against any link, off track.
+    bias: float = _fitted["bias"]
     #: Likeness to the whole of what the incident says (cosine, 0 to 1).
-    whole: float = 6.0
+    whole: float = _fitted["whole"]
     #: Share of the heading's rare stems that the post has (0 to 1).
-    heading: float = 4.5
-    #: Rarity of what they share, up to a limit: what happens, where, and the smaller of the two.
-    #: Names of places alone make no link, however many.
-    what: float = 0.25
-    what_at_most: float = 20.0
-    where: float = 0.3
-    where_at_most: float = 8.0
-    both: float = 0.1
+    heading: float = _fitted["heading"]
     #: The post has all of a phrase of the incident that is more than a place.
-    phrase: float = 4.0
-    #: Likeness to what people confirmed, less that to what they rejected (cosine), up to a limit;
-    #: a no is meant for the very thing and counts for more.
-    taught: float = 12.0
+    phrase: float = _fitted["phrase"]
+    #: How many of the post's words they share, up to three: one alone may be a hashtag that
+    #: everything rides on.
+    words: float = _fitted["words"]
+    #: They speak of the same kind of event, of different ones, of the same in a place of its.
+    same_kind: float = _fitted["same_kind"]
+    other_kind: float = _fitted["other_kind"]
+    kind_and_place: float = _fitted["kind_and_place"]
+    #: Likeness to what people confirmed, less that to what they rejected (cosine), up to a limit,
+    #: and what exceeds it; a no is meant for the very thing and counts for more.
+    taught: float = _fitted["taught"]
+    taught_well: float = _fitted["taught_well"]
     taught_at_most: float = 0.3
     rejected_at_most: float = 0.6
-    #: A post of the incident's track already speaks its language, so likeness says less.
+    #: Off track: the post's place is the incident's, within its country, or elsewhere.
+    same_place_off_track: float = _fitted["same_place_off_track"]
+    within_place_off_track: float = _fitted["within_place_off_track"]
+    other_place_off_track: float = _fitted["other_place_off_track"]
+    #: Off track: the post tells a responder something.
+    informative: float = _fitted["informative"]
+    #: What speaks against a link to an incident of the post's track. A post of the track already
+    #: speaks its language, so likeness says less; the component is counted by itself, so that its
+    #: name in the text must not count without end.
+    bias_on_track: float = -6.2
     text_on_track: float = 0.4
-    text_at_most: float = 12.0
-    #: The component is counted by itself, so its name in the text must not count without end.
     text_on_track_at_most: float = 3.5
     #: The post matches a track that the incident names.
     on_track: float = 2.6
@@ -77,9 +92,10 @@ class Weights:
     intent: Mapping[str, float] = field(default_factory=lambda: MappingProxyType(_INTENT))
     #: Off track the intents of posts differ (crisis reports are no complaints): they count less.
     intent_off_track: float = 0.25
-    #: Off track the name of the place is most of the likeness already.
-    place_off_track: float = 0.25
     noise: float = -8.0
+    #: Log-odds above which nothing is any surer: two incidents that both fit well are rivals,
+    #: whatever the odds of either.
+    odds_at_most: float = 3.6
     #: From these probabilities on a link is proposed, and made; so many for a post at most.
     suggest_from: float = 0.1
     link_from: float = 0.95
@@ -116,22 +132,29 @@ class Weights:
 
     @property
     def most_place(self) -> float:
-        """The most that a place can add."""
-        return max(0.0, self.same_place, self.within_place, self.other_place)
+        """The most that a place can add on track, and off track."""
+        return max(0.0, *self.of_place, *self.of_place_off_track)
 
     @property
     def most_on_track(self) -> float:
         """The most that track and time can add."""
         return self.on_track + max(0.0, self.fresh)
 
-    def of_component(self, relation: int) -> float:
-        """What a component_relation weighs."""
-        return {1: self.same_component, -1: self.other_component}.get(relation, 0.0)
+    @property
+    def of_component(self) -> tuple[float, ...]:
+        """What each component_relation weighs, from -1 on."""
+        return self.other_component, 0.0, self.same_component
 
-    def of_place(self, relation: int) -> float:
-        """What a place_relation weighs."""
-        known = {2: self.same_place, 1: self.within_place, -1: self.other_place}
-        return known.get(relation, 0.0)
+    @property
+    def of_place(self) -> tuple[float, ...]:
+        """What each place_relation weighs on track, from -1 on."""
+        return self.other_place, 0.0, self.within_place, self.same_place
+
+    @property
+    def of_place_off_track(self) -> tuple[float, ...]:
+        """The same off track."""
+        within, same = self.within_place_off_track, self.same_place_off_track
+        return self.other_place_off_track, 0.0, within, same
 
 
 _FILE: TypeAdapter[dict[str, float | dict[str, float]]] = TypeAdapter(
