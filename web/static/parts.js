@@ -85,6 +85,11 @@ export function incidentCard(incident) {
     el("p", { class: "dim" }, facts.join(" · ")));
 }
 
+/** What reading has cost, in the currency of the settings. */
+function spent({ reads_today: today, cost_today: day, reads_month: month, cost_month: whole }) {
+  return `read ${today} posts for ${day.toFixed(2)} today, ${month} for ${whole.toFixed(2)} this month`;
+}
+
 /**
  * A source: what the process says of it (`state`, `trouble`), up to when it was read, and when it was
  * blind; there silence means nothing.
@@ -98,6 +103,7 @@ export function sourceCard(source) {
       source.track ? badge("track", source.track, "track") : null),
     source.trouble ? el("p", { class: "dim" }, since, el("bdi", {}, source.trouble)) : null,
     source.read_to ? el("p", { class: "dim" }, "read up to ", when(source.read_to)) : null,
+    source.spend ? el("p", { class: "dim" }, spent(source.spend)) : null,
     ...source.gaps.slice(0, 5).map((gap) => el("p", { class: "blind" },
       `blind from ${minute(gap.from_at)} to ${minute(gap.to_at)}`, gap.cause ? el("span", { class: "dim" }, ` (${gap.cause})`) : null)),
     source.gaps.length > 5 ? el("p", { class: "dim" }, `and ${source.gaps.length - 5} more gaps in 24 h`) : null);
