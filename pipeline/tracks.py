@@ -70,6 +70,11 @@ class Matcher:
         self._patterns = list(says)
         self._automaton = AhoCorasick(self._patterns, store_patterns=False)
 
+    @property
+    def names(self) -> Sequence[str]:
+        """The names of all tracks, as they were configured."""
+        return self._names
+
     def match(self, mention: Mention) -> tuple[str, ...]:
         """The names of the tracks, in the order they were configured."""
         return self.find(mention.text, mention.mentions, mention.hashtags)
