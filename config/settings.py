@@ -93,6 +93,14 @@ class ModelSettings(Section):
     )
 
 
+class RecordingSettings(Section):
+    """What the sources deliver, kept in files for replays; raw payloads are never kept."""
+
+    dir: Path | None = Field(None, description="The folder; without one nothing is recorded.")
+    hours: float = Field(168, gt=0, description="How long a recording is kept.")
+    most_mb: float = Field(1_024, gt=0, description="How large all may grow; the oldest go.")
+
+
 class WatchSettings(Section):
     """When people are told of what nobody official has told yet."""
 
@@ -136,6 +144,7 @@ class Settings(BaseSettings):
     privacy: PrivacySettings = PrivacySettings()
     models: ModelSettings = ModelSettings()
     watch: WatchSettings = WatchSettings()
+    recording: RecordingSettings = RecordingSettings()
     track: Annotated[tuple[Track, ...], Field(description="What to listen for.")] = ()
     source: Annotated[tuple[SourceSettings, ...], Field(description="Sources of posts.")] = ()
     incidents: Annotated[

@@ -14,6 +14,7 @@ from config.names import label_names
 from config.operating.here import Here
 from config.operating.meters import Meters
 from config.passed import PassedOn
+from config.recording import of_settings
 from config.settings import Settings
 from pipeline.errors import TryLater
 from pipeline.model import Decision, Removal
@@ -61,6 +62,7 @@ class Up:
         self._warehouse: Warehouse | None = None
         self._broker: LocalBroker | None = None
         self._feeds: dict[str, Intake] = {}
+        self._recording = of_settings(known)
 
     def start(self) -> str:
         """Binds the port and begins to load; returns the page's address."""
@@ -148,7 +150,7 @@ class Up:
 
         if self._warehouse is None:
             raise TryLater("still starting: try again in a few seconds")
-        return erase(self._warehouse, self._broker, removals, self._clock)
+        return erase(self._warehouse, self._broker, removals, self._clock, self._recording)
 
     # ---- loading and running -------------------------------------------------------------------
 
@@ -157,6 +159,7 @@ class Up:
         from config import wiring
         from config.housekeeping import Housekeeping
         from config.operating.measured import MeasuredWarehouse
+        from config.recorder import Recorder
         from pipeline.brokers.local import LocalBroker
 
         known, clock = self._known, self._clock
@@ -193,6 +196,8 @@ class Up:
             "housekeeping": keeper,
             **self._feeds,
         }
+        if self._recording is not None:
+            roles["recorder"] = Recorder(broker, self._recording, clock)
         for name, role in roles.items():
             self._crew.run(name, role)
         log.info("running: %s", ", ".join(roles))

@@ -162,11 +162,13 @@ def _forget_on_files(
     if running is not None:
         asked = {"mentions": options.mention, "authors": options.author}
         return note.call(running, "/api/forget", asked)
-    return _forget_here(path, known.broker_for(path), removals)
+    return _forget_here(path, known, removals)
 
 
-def _forget_here(path: Path, broker_path: Path, removals: Sequence[Removal]) -> dict[str, object]:
-    from config import wiring
+def _forget_here(
+    path: Path, known: settings.Settings, removals: Sequence[Removal]
+) -> dict[str, object]:
+    from config import recording, wiring
     from config.erasing import erase
     from pipeline.brokers.local import LocalBroker
     from pipeline.clock import SystemClock
@@ -174,9 +176,10 @@ def _forget_here(path: Path, broker_path: Path, removals: Sequence[Removal]) -> 
     with ExitStack() as opened:
         warehouse = opened.enter_context(closing(wiring.warehouse(path)))
         broker = None
-        if broker_path.exists():
+        if (broker_path := known.broker_for(path)).exists():
             broker = opened.enter_context(closing(LocalBroker(broker_path)))
-        return erase(warehouse, broker, removals, SystemClock())
+        kept = recording.of_settings(known)
+        return erase(warehouse, broker, removals, SystemClock(), kept)
 
 
 @contextmanager
