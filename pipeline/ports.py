@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model import (
+    Campaign,
     Coverage,
     Decision,
     Feedback,
@@ -289,6 +290,7 @@ class Rows:
 
     feedback: Sequence[Feedback] = ()
     links: Sequence[LateLink] = ()
+    campaigns: Sequence[Campaign] = ()
     incidents: Sequence[Incident] = ()
     decisions: Sequence[Decision] = ()
     removals: Sequence[Removal] = ()

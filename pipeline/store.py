@@ -17,6 +17,7 @@ log = logging.getLogger(__name__)
 STAGE = "store"
 KIND_OF: dict[str, type[Word]] = {
     topics.LINKS: LateLink,
+    topics.CAMPAIGNS: Campaign,
     topics.INCIDENTS: Incident,
     topics.DECISIONS: Decision,
     topics.COVERAGE: Coverage,
@@ -28,9 +29,9 @@ class Store:
     """Polls the topics of results, writes each batch in one transaction, then commits.
 
     A role (see ``roles``). A batch that is written again after a crash changes nothing: that is
-    the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions`` and
-    ``feedback``, and on ``links``, whose reasons quote it, before the commit. ``totals`` counts
-    records by kind, and dead ones.
+    the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions``,
+    ``feedback`` and ``campaigns``, and on ``links``, whose reasons quote it, before the commit.
+    ``totals`` counts records by kind, and dead ones.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class Store:
     def _bury(self, erased: Sequence[str]) -> None:
         """Sends tombstones for all that the topics may hold of these mentions."""
         for mention in erased:
-            for topic in (topics.MENTIONS, topics.FEEDBACK):
+            for topic in (topics.MENTIONS, topics.FEEDBACK, topics.CAMPAIGNS):
                 self._producer.send(topic, mention, None)
         # Only after the write: a link that comes later has its mention told as erased once more.
         for row in self._warehouse.rows("links_of", ids=list(erased)):
@@ -112,6 +113,7 @@ def rows_of(words: Sequence[Word]) -> Rows:
     return Rows(
         feedback=[word for word in words if isinstance(word, Feedback)],
         links=[word for word in words if isinstance(word, LateLink)],
+        campaigns=[word for word in words if isinstance(word, Campaign)],
         incidents=[word for word in words if isinstance(word, Incident)],
         decisions=[word for word in words if isinstance(word, Decision)],
         removals=[word for word in words if isinstance(word, Removal)],

@@ -5,6 +5,7 @@ from pipeline.ports import Topic
 MENTIONS = "mentions"
 FEEDBACK = "feedback"
 LINKS = "links"
+CAMPAIGNS = "campaigns"
 INCIDENTS = "incidents"
 DECISIONS = "decisions"
 PROFILES = "profiles"
@@ -18,6 +19,7 @@ TOPICS = (
     Topic(MENTIONS, partitions=12, compacted=True, retention_hours=7 * 24),
     Topic(FEEDBACK, partitions=12, compacted=True, retention_hours=7 * 24),
     Topic(LINKS, partitions=12, compacted=True, retention_hours=7 * 24),
+    Topic(CAMPAIGNS, partitions=12, compacted=True, retention_hours=7 * 24),
     Topic(INCIDENTS, compacted=True),
     Topic(DECISIONS, partitions=1),
     Topic(PROFILES, compacted=True),

@@ -21,7 +21,16 @@ from pipeline.habits import habits
 from pipeline.incidents import Book
 from pipeline.late import LateLinks
 from pipeline.matters import Regions
-from pipeline.model import Cursor, Decision, Feedback, Incident, Profile
+from pipeline.model import (
+    Campaign,
+    CampaignKind,
+    Cursor,
+    Decision,
+    Feedback,
+    Incident,
+    Mention,
+    Profile,
+)
 from pipeline.ports import Broker, Clock, Record, Warehouse
 from pipeline.profiles import TEACHING, Lessons
 from pipeline.proposals import Proposals, ended_at
@@ -195,7 +204,7 @@ class Watch:
                 continue
             try:
                 if record.topic == topics.FEEDBACK:
-                    self._count(record.value, bursts)
+                    self._count(record.value, bursts, tell=ask)
                 elif record.topic == topics.INCIDENTS:
                     self._learn(read(Incident, record.value), record.at, ask)
                 elif record.topic == topics.PROFILES:
@@ -228,8 +237,8 @@ class Watch:
         if changed and ask and self._book.get(decision.subject) is not None:
             self._late.ask(decision.subject, self._clock.now())
 
-    def _count(self, value: bytes, bursts: Bursts) -> None:
-        """Counts the report in a record of ``feedback``, if it is one."""
+    def _count(self, value: bytes, bursts: Bursts, *, tell: bool) -> None:
+        """Counts the report in a record of ``feedback``, if it is one; tells of a brigade's."""
         data = load(value)
         if not isinstance(data, dict) or not isinstance(data.get("mention"), dict):
             self._unlearn(data)
@@ -252,10 +261,18 @@ class Watch:
         place = feedback.name("place")
         kind = self._brigades.weigh(tracks, feedback)
         if kind is not None:
+            if tell:
+                self._set_aside(mention, kind)
             return
         for track in tracks:
             region = (("region", self._regions.region(track, place)),) if place else ()
             bursts.add(track, Said(at, mention.witness, names + region))
+
+    def _set_aside(self, mention: Mention, kind: CampaignKind) -> None:
+        """The warehouse must not count it either."""
+        campaign = Campaign(mention=mention.id, mention_version=mention.version, kind=kind)
+        self._outbox.append((topics.CAMPAIGNS, campaign.key, campaign.to_json()))
+        self.totals["campaigns"] += 1
 
     def _unlearn(self, data: Any) -> None:
         """What was removed teaches no longer."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from pipeline.model import (
     HEADS,
+    Campaign,
     Coverage,
     Decision,
     Evidence,
@@ -23,6 +24,7 @@ from pipeline.model import (
     Link,
     Mention,
 )
+from pipeline.steps import claims
 from sinks.keys import Keys
 from sinks.removals import State
 
@@ -105,6 +107,9 @@ LINK = pa.schema(
         ("updated_at", _TIME),
     ]
 )
+CAMPAIGN = pa.schema(
+    [("mention_id", _TEXT), ("mention_version", _INT), ("kind", _TEXT), ("updated_at", _TIME)]
+)
 INCIDENT = pa.schema(
     [
         ("incident_id", _TEXT),
@@ -122,6 +127,7 @@ INCIDENT = pa.schema(
         ("recorded_at", _TIME),
         ("official_id", _TEXT),
         ("is_proposed", _BOOL),
+        ("claims", _LIST),
         ("updates", _TEXT),
         ("history", _TEXT),
         ("record", _TEXT),
@@ -271,6 +277,12 @@ def link_table(words: Iterable[LateLink], erased: Container[str], at: datetime) 
     )
 
 
+def campaign_table(words: Sequence[Campaign], at: datetime) -> pa.Table:
+    """What the watch set aside, by mention."""
+    kept = newest(words, lambda c: c.mention, lambda c: (c.mention_version, c.kind))
+    return table(CAMPAIGN, [(c.mention, c.mention_version, c.kind, at) for c in kept])
+
+
 def incident_table(words: Sequence[Incident], at: datetime) -> pa.Table:
     """The newest record of each incident in the batch."""
     kept = newest(words, lambda i: i.id, lambda i: (i.version, i.at, i.to_json()))
@@ -285,9 +297,14 @@ def _incident_row(i: Incident, at: datetime) -> list[Any]:
         *([c.name for c in i.components], i.regions, i.tracks, i.url),
         *(naive(i.started_at), naive(i.opened_at)),
         None if i.resolved_at is None else naive(i.resolved_at),
-        *(naive(i.at), i.official_id, i.is_proposed),
+        *(naive(i.at), i.official_id, i.is_proposed, _claims(i)),
         *(_json(whole["updates"]), _json(whole["history"]), record.decode(), at),
     ]
+
+
+def _claims(i: Incident) -> list[str]:
+    """What the official word claims itself; a proposal of ours has none."""
+    return [] if i.is_proposed else claims.stated([i.title, *(u.body for u in i.updates)])
 
 
 def decision_table(words: Sequence[Decision], at: datetime) -> pa.Table:

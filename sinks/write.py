@@ -57,6 +57,8 @@ class Write:
             self._feedback(batches.newest_feedback(rows.feedback))
         if rows.links or rows.feedback:
             self._links([*batches.late_links(rows.feedback), *rows.links])
+        if rows.campaigns:
+            self._upsert("fct_campaign", batches.campaign_table(rows.campaigns, self._at))
         if rows.incidents:
             self._upsert("dim_incident", batches.incident_table(rows.incidents, self._at))
         if rows.decisions:

@@ -139,13 +139,14 @@ def crowd(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
     found = incident_doc(rows[0])
     hours = [_doc(row) for row in warehouse.rows("incident_crowd", id=part.id)]
     rumours = [_doc(row) for row in warehouse.rows("incident_rumours", id=part.id)]
+    aside = [_doc(row) for row in warehouse.rows("incident_campaigns", id=part.id)]
     if has_ended(found) and hours and hours[-1]["broken_since"]:
         # Beside "still broken since" stand words that were said since.
         about = warehouse.rows("incident_since", id=part.id, limit=voices.MOST)
     else:
         state = None if found["is_proposed"] else "linked"
         about = warehouse.rows("incident_posts", id=part.id, state=state, limit=voices.MOST)
-    return told(found, hours, rumours, voices.choose(about), now)
+    return told(found, hours, rumours, voices.choose(about), now, aside)
 
 
 def post(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:

@@ -29,6 +29,31 @@ WHERE s.phase = 'after' AND s.says = 'broken' AND NOT m.is_hidden AND NOT m.is_e
 ORDER BY s.event_at, s.id
 LIMIT (coalesce($limit::bigint, 200));
 
+-- name: incident_campaigns
+-- What the watch set aside as a brigade's among the posts of the incident $id, and among posts of its
+-- tracks that belong to no incident, from an hour before it began to a day after its end: posts and
+-- accounts by kind, the most first.
+WITH it AS MATERIALIZED (
+    SELECT * FROM incident_now WHERE incident_id = $id::text
+), own_mentions AS MATERIALIZED (
+    SELECT m.* FROM it i JOIN fct_mention m ON m.event_at >= i.started_at - INTERVAL '1 hour'
+        AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
+    WHERE (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+        AND m.id IN (SELECT mention_id FROM fct_campaign)
+), words AS MATERIALIZED (
+    SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
+), best AS MATERIALIZED (
+    SELECT * FROM @best_link_of(words, incident_now) b
+), aside AS (
+    SELECT m.campaign AS kind, m.witness, m.event_at
+    FROM @mention_now_of(own_mentions, own_mentions) m
+    LEFT JOIN best l ON l.mention_id = m.id
+    WHERE m.campaign IS NOT NULL AND (l.incident_id IS NULL OR l.incident_id = $id::text)
+)
+SELECT kind, count(*) AS posts, count(DISTINCT witness) AS accounts, min(event_at) AS first_at,
+    max(event_at) AS last_at
+FROM aside GROUP BY kind ORDER BY posts DESC, kind;
+
 -- name: is_there
 -- Which of incident and post has the id $id: a row each, by kind. Removed posts are not there.
 SELECT 'incident' AS kind FROM dim_incident WHERE incident_id = $id::text
@@ -69,5 +94,7 @@ FROM (
     FROM fct_mention
     WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
         AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')
+        AND NOT EXISTS (SELECT 1 FROM fct_campaign k
+            WHERE k.mention_id = fct_mention.id AND k.mention_version = fct_mention.version)
 ) m
 GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4;

@@ -75,6 +75,8 @@ WITH told AS (
         AND m.repeat_kind IN ('original', 'near') AND m.topic IN (SELECT topic FROM matter)
         AND m.event_at >= (SELECT min(started_at) FROM matter) - INTERVAL '25 hours'
         AND m.event_at <= (SELECT max(started_at) FROM matter) + INTERVAL '30 minutes'
+        AND NOT EXISTS (SELECT 1 FROM fct_campaign k
+            WHERE k.mention_id = m.id AND k.mention_version = m.version)
 ), elsewhere AS (
     SELECT a.incident_id, o.track
     FROM matter a
@@ -219,10 +221,9 @@ SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.w
     (array_agg(c.id ORDER BY c.event_at, c.id COLLATE "C"))[1] AS first_id
 FROM claimed c
 WHERE NOT EXISTS (
-    SELECT 1 FROM incident_now i JOIN claim_words w ON w.claim = c.claim
-    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
+    SELECT 1 FROM incident_now i
+    WHERE NOT i.is_proposed AND c.claim = ANY (i.claims) AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
         AND i.opened_at <= c.event_at + INTERVAL '1 day'
         AND coalesce(i.resolved_at, c.event_at) >= c.event_at - INTERVAL '1 day'
-        AND @matches(lower(concat_ws(' ', i.title, i.updates::text)), w.said)
 )
 GROUP BY c.incident_id, c.track, c.claim

@@ -21,17 +21,6 @@ SELECT * FROM @crowd_said_of(incident_now, link_now, mention_now) s
 CREATE VIEW crowd AS
 SELECT * FROM @crowd_of(incident_now, crowd_said) c
 
--- name: claim_words
--- What an official word holds once its owner has made a claim itself, as a regular expression.
-CREATE VIEW claim_words AS
-SELECT * FROM (VALUES
-    ('hacked', 'hack|cyber|attack|intrusion|unauthori[sz]ed|compromised|breach'),
-    ('data_leaked', 'leak|breach|exposed|unauthori[sz]ed access|stolen'),
-    ('ransomware', 'ransom|extort'),
-    ('sabotage', 'sabotage|vandal|arson|deliberate|cut cable|cable cut'),
-    ('insolvent', 'insolven|bankrupt|administration|liquidat')
-) w (claim, said);
-
 -- name: rumours
 -- What people claim about causes and no official channel has said: counts and first seen, never to
 -- be stated as fact. incident_id is NULL for posts that belong to none; first_id is the first post.

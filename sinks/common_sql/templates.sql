@@ -6,16 +6,17 @@
 -- name: mention_now_of
 -- Mentions (@1) as they are to be read now: people's words over the machine's, repeats after the
 -- earliest of their group (@2 names at least their groups), no text once removed. A witness is an
--- author, or an unknown author's post that is no repost.
+-- author, or an unknown author's post that is no repost; what the watch set aside as a brigade's
+-- (campaign) reports nothing.
 SELECT f.*,
     CASE WHEN author_key IS NOT NULL THEN author_key WHEN kind <> 'repost' THEN id END AS witness,
     coalesce(intent = 'report' AND coalesce(noise, 'no') <> 'yes'
-        AND repeat_kind IN ('original', 'near'), FALSE) AS is_report
+        AND repeat_kind IN ('original', 'near'), FALSE) AND campaign IS NULL AS is_report
 FROM (
     SELECT m.id, m.source, m.kind, m.author_key,
         CASE WHEN m.is_hidden OR m.is_erased THEN NULL ELSE m.text END AS text,
         m.lang, m.said_place, m.said_at, m.event_at, m.seen_at,
-        greatest(m.updated_at, p.updated_at) AS updated_at, m.tracks, m.tracks[1] AS track,
+        greatest(m.updated_at, p.updated_at, k.updated_at) AS updated_at, m.tracks, m.tracks[1] AS track,
         coalesce(p.intent, m.intent) AS intent,
         CASE WHEN p.intent IS NULL THEN m.intent_p ELSE 1 END AS intent_p,
         p.intent IS NOT NULL OR m.intent_sure AS intent_sure,
@@ -56,9 +57,11 @@ FROM (
         END AS repeat_kind,
         CASE WHEN h.head_id <> m.id THEN h.head_id END AS repeat_of,
         m.repeat_group, m.label_evidence, m.engagement, m.rating, m.version,
-        m.model AS model_version, m.is_hidden OR m.is_erased AS is_removed, m.is_erased, m.arrival
+        m.model AS model_version, m.is_hidden OR m.is_erased AS is_removed, m.is_erased, m.arrival,
+        k.kind AS campaign
     FROM @1 m
     LEFT JOIN person_label p ON p.id = m.id
+    LEFT JOIN fct_campaign k ON k.mention_id = m.id AND k.mention_version = m.version
     @heads_of(@2)
 ) f
 

@@ -58,6 +58,14 @@ WHERE (excluded.mention_version, excluded.model, excluded.incident_version, excl
     > (fct_link.mention_version, fct_link.model, fct_link.incident_version, fct_link.p,
        fct_link.state);
 
+-- name: fct_campaign
+-- The word on the newest version; the kind only decides between twins.
+INSERT INTO fct_campaign @new_rows(fct_campaign)
+ON CONFLICT (mention_id) DO UPDATE SET
+    mention_version = excluded.mention_version, kind = excluded.kind,
+    updated_at = excluded.updated_at
+WHERE (excluded.mention_version, excluded.kind) > (fct_campaign.mention_version, fct_campaign.kind);
+
 -- name: dim_incident
 -- Newest version; time and content only decide between twins.
 INSERT INTO dim_incident @new_rows(dim_incident)
@@ -66,7 +74,7 @@ ON CONFLICT (incident_id) DO UPDATE SET
     impact = excluded.impact, components = excluded.components, regions = excluded.regions,
     tracks = excluded.tracks, url = excluded.url, started_at = excluded.started_at,
     opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, recorded_at = excluded.recorded_at,
-    official_id = excluded.official_id, is_proposed = excluded.is_proposed,
+    official_id = excluded.official_id, is_proposed = excluded.is_proposed, claims = excluded.claims,
     updates = excluded.updates, history = excluded.history, record = excluded.record,
     updated_at = excluded.updated_at
 WHERE (excluded.version, excluded.recorded_at, excluded.record::text COLLATE "C")

@@ -98,7 +98,8 @@ SELECT i.incident_id, i.version, i.title,
     i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at,
     i.record ->> 'topic' AS topic,
     CASE WHEN i.is_proposed THEN coalesce(CAST(i.record ->> 'witnesses' AS bigint), 0) ELSE 0 END
-        AS told_witnesses
+        AS told_witnesses,
+    i.claims
 FROM dim_incident i
 LEFT JOIN incident_word w ON w.incident_id = i.incident_id
 LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
@@ -111,7 +112,8 @@ SELECT * FROM @best_link_of(link_now, incident_now) b
 
 -- name: feedback
 -- A row per mention: what was said, what we made of it, and the incident it is about. The columns
--- *_p are 0 to 1. Times are UTC. text is NULL once the mention is removed.
+-- *_p are 0 to 1. Times are UTC. text is NULL once the mention is removed. is_report: it counts as a
+-- witness's word; campaign: why the watch set it aside (variants, hashtag, new_accounts).
 CREATE VIEW feedback AS
 SELECT m.id, source, kind, author_key, text, said_at, event_at, seen_at,
     greatest(m.updated_at, l.updated_at) AS updated_at, track, intent, intent_p, topic, severity,
@@ -119,7 +121,7 @@ SELECT m.id, source, kind, author_key, text, said_at, event_at, seen_at,
     app_version, language, repeat_kind, repeat_of, repeat_group, l.incident_id,
     l.link_state, l.link_p, l.link_by, model_version, is_removed,
     topic_p, severity_p, sentiment_p, informative_p, noise_p, component_p, place_p, app_version_p,
-    language_p, intent_sure, is_report, witness, version
+    language_p, intent_sure, is_report, witness, version, campaign
 FROM mention_now m LEFT JOIN best_link l ON l.mention_id = m.id;
 
 -- name: mention_tracks

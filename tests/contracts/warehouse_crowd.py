@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.model import Component, Evidence, Feedback, Incident, Label, StatusAt, Update
+from pipeline.model import (
+    Campaign,
+    Component,
+    Evidence,
+    Feedback,
+    Incident,
+    Label,
+    StatusAt,
+    Update,
+)
 from pipeline.ports import Row, Rows, Warehouse
 from tests.contracts.warehouse_words import (
     OFFICIAL,
@@ -273,6 +282,47 @@ class CrowdContract:
         assert [row["id"] for row in rows] == ["x:20", "x:21", "x:22"]
         assert all(row["is_report"] and row["text"] for row in rows)
 
+    def test_what_is_set_aside_witnesses_nothing(self, warehouse: Warehouse) -> None:
+        """Marked posts stay linked and are told apart; no count of people has them."""
+        words = many(1, 9, OPENED + 1, to=OFFICIAL, topic="network", track="acme")
+        aside = [
+            *(Campaign(mention=f"x:{n}", kind="variants") for n in range(4, 8)),
+            Campaign(mention="x:8", kind="new_accounts"),
+            Campaign(mention="x:9", mention_version=7, kind="hashtag"),  # of a version to come
+            Campaign(mention="x:99", kind="hashtag"),  # before its mention
+        ]
+        warehouse.write(Rows(campaigns=aside), START)
+        warehouse.write(Rows(campaigns=aside[:2]), START)
+        warehouse.write(Rows(incidents=[official(resolved_at=None)], feedback=words), START)
+        (page,) = warehouse.rows("incident", id=OFFICIAL)
+        (row,) = self.hours(warehouse).values()
+        (listed,) = (r for r in view(warehouse, "incidents") if r["incident_id"] == OFFICIAL)
+        assert page["witnesses"] == row["witnesses"] == listed["witnesses"] == 4
+        assert page["mentions"] == 9
+        found = {r["id"]: (r["is_report"], r["campaign"]) for r in view(warehouse, "feedback")}
+        assert found["x:3"] == (True, None)
+        assert found["x:4"] == (False, "variants")
+        assert found["x:9"] == (True, None)
+        assert sum(r["witnesses"] for r in view(warehouse, "mentions_hourly")) == 4
+        hourly = warehouse.rows("witnesses_hourly", from_at=START, to_at=minutes(CLOSED))
+        assert sum(r["witnesses"] for r in hourly) == 4
+        told = warehouse.rows("incident_campaigns", id=OFFICIAL)
+        assert [(r["kind"], r["posts"], r["accounts"]) for r in told] == [
+            ("variants", 4, 4),
+            ("new_accounts", 1, 1),
+        ]
+
+    def test_a_campaign_of_another_incident_is_not_told(self, warehouse: Warehouse) -> None:
+        """What belongs to another incident of the track is told there; what to none, here."""
+        other = official(id="statuspage:8")
+        words = [*many(1, 3, OPENED + 1, to="statuspage:8"), *many(10, 2, OPENED + 1)]
+        aside = [Campaign(mention=word.mention.id, kind="hashtag") for word in words]
+        incidents = [official(resolved_at=None), other]
+        warehouse.write(Rows(incidents=incidents, feedback=words, campaigns=aside), START)
+        (here,) = warehouse.rows("incident_campaigns", id=OFFICIAL)
+        (there,) = warehouse.rows("incident_campaigns", id="statuspage:8")
+        assert (here["posts"], there["posts"]) == (2, 5)
+
     def test_rumours(self, warehouse: Warehouse) -> None:
         """Claims are counted by people, with the first time, apart for an incident and for none."""
         words = [
@@ -298,10 +348,20 @@ class CrowdContract:
     def test_what_the_owner_says_is_no_rumour(self, warehouse: Warehouse) -> None:
         """Once an official word of the track says so, the claim is no rumour any more."""
         words = [said(1, OPENED + 5, claim="hacked"), said(2, OPENED + 5, claim="insolvent")]
-        update = Update(body="We see unauthorised access.", display_at=minutes(OPENED + 30))
-        told = official(updates=(update,))
-        warehouse.write(Rows(incidents=[told], feedback=words), START)
-        assert [row["claim"] for row in view(warehouse, "rumours")] == ["insolvent"]
+        for body in ("We see unauthorised access.", "Investigamos un ciberataque."):
+            update = Update(body=body, display_at=minutes(OPENED + 30))
+            told = official(updates=(update,))
+            warehouse.write(Rows(incidents=[told], feedback=words), START)
+            assert [row["claim"] for row in view(warehouse, "rumours")] == ["insolvent"]
+
+    def test_a_denial_ends_no_rumour(self, warehouse: Warehouse) -> None:
+        """The owner says that it is not so: people go on claiming it, and that stays visible."""
+        update = Update(body="We were not hacked.", display_at=minutes(OPENED + 30))
+        rows = Rows(
+            incidents=[official(updates=(update,))], feedback=[said(1, OPENED, claim="hacked")]
+        )
+        warehouse.write(rows, START)
+        assert [row["claim"] for row in view(warehouse, "rumours")] == ["hacked"]
 
     def test_witnesses_by_the_hour(self, warehouse: Warehouse) -> None:
         """People, not posts, by track, topic and place; whoever reports nothing is not counted."""

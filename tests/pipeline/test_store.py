@@ -12,7 +12,7 @@ from pipeline import deadletters, topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
-from pipeline.model import Coverage, Evidence, LateLink, Link, Word
+from pipeline.model import Campaign, Coverage, Evidence, LateLink, Link, Word
 from pipeline.ports import Rows
 from pipeline.store import Store
 from sinks.duckdb_warehouse import DuckDBWarehouse
@@ -42,10 +42,11 @@ def texts(warehouse: DuckDBWarehouse) -> list[str | None]:
 def test_every_topic_reaches_its_view(
     broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
 ) -> None:
-    """Feedback, late links, incidents, decisions and coverage are all there after the turns."""
+    """Feedback, late links, campaigns, incidents, decisions and coverage are all there."""
     late = Link(incident="status:1", p=0.8, state="linked", by="late", incident_version=1)
     send(broker, topics.FEEDBACK, feedback(mention(1)))
     send(broker, topics.LINKS, LateLink(mention=mention(1).id, model="1", link=late))
+    send(broker, topics.CAMPAIGNS, Campaign(mention=mention(1).id, kind="hashtag"))
     send(broker, topics.INCIDENTS, incident(1))
     send(broker, topics.DECISIONS, decision())
     send(broker, topics.COVERAGE, Coverage(source="forum", from_at=NOON, to_at=NOON))
@@ -57,11 +58,13 @@ def test_every_topic_reaches_its_view(
     assert warehouse.sql("SELECT id, incident_id FROM feedback").rows == [
         (mention(1).id, "status:1")
     ]
+    assert warehouse.sql("SELECT campaign FROM feedback").rows == [("hashtag",)]
     assert warehouse.sql("SELECT incident_id FROM incidents").rows == [("status:1",)]
     assert warehouse.sql("SELECT source FROM coverage").rows == [("forum",)]
     assert store.totals == {
         "Feedback": 1,
         "LateLink": 1,
+        "Campaign": 1,
         "Incident": 1,
         "Decision": 1,
         "Coverage": 1,

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import topics
+from pipeline.brigades import FEW
 from pipeline.errors import TryLater
 from pipeline.model import Feedback, Incident, Word
 from tests.pipeline.watching import NORDWIND, World, at, decided, official, said
@@ -287,6 +288,49 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[Incident]:
     found = world.proposals()
     world.close()
     return found
+
+
+def witnesses(world: World) -> int:
+    """How many people report trouble, as the warehouse counts them."""
+    found = world.warehouse.sql("SELECT count(DISTINCT witness) FROM feedback WHERE is_report")
+    count: int = found.rows[0][0]
+    return count
+
+
+def test_what_the_watch_sets_aside_the_warehouse_does_not_count(world: World) -> None:
+    """One rule for both: a brigade's posts are kept and marked, and witness nothing anywhere."""
+    variants = [said(BEGIN + i / 20, 2_000 + i, repeat="near") for i in range(40)]
+    tagged = [said(BEGIN + 90 + i / 20, 3_000 + i, text=f"{i} #LeaveThem") for i in range(40)]
+    world.go(BEGIN + 100, *variants, *tagged)
+    assert witnesses(world) == FEW + FEW
+    rows = world.warehouse.sql("SELECT campaign, count(*) FROM feedback GROUP BY 1 ORDER BY 1").rows
+    assert rows == [("hashtag", 40 - FEW), ("variants", 40 - FEW), (None, 2 * FEW)]
+    world.restart()
+    world.go(BEGIN + 101, said(BEGIN + 100, 4_000))
+    assert witnesses(world) == FEW + FEW + 1
+
+
+def test_a_brigade_is_told_of_after_a_crash(world: World) -> None:
+    """A watch that dies before its words are durable says them when it is back."""
+    world.send(*(said(BEGIN + i / 20, 2_000 + i, repeat="near") for i in range(40)))
+    world.clock.set(at(BEGIN + 10))
+    world.watch._producer.flush = _fail  # type: ignore[method-assign]
+    with pytest.raises(TryLater):
+        _work(world)
+    world.restart()
+    world.go(BEGIN + 11)
+    assert witnesses(world) == FEW
+
+
+def test_an_edit_is_weighed_anew(world: World) -> None:
+    """Who takes the words of a campaign back and says what they saw is a witness."""
+    variants = [said(BEGIN + i / 20, 2_000 + i, repeat="near") for i in range(9)]
+    world.go(BEGIN + 1, *variants)
+    assert witnesses(world) == FEW
+    edited = said(BEGIN + 8 / 20, 2_008)
+    mention = edited.mention.model_copy(update={"version": 9})
+    world.go(BEGIN + 2, edited.model_copy(update={"mention": mention}))
+    assert witnesses(world) == FEW + 1
 
 
 @settings(
