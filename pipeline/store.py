@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from pipeline import deadletters, topics
 from pipeline.decoding import check, load, read
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import Coverage, Decision, Feedback, Incident, LateLink, Removal, Spend, Word
+from pipeline.model import (
+    Campaign,
+    Coverage,
+    Decision,
+    Feedback,
+    Incident,
+    LateLink,
+    Removal,
+    Spend,
+    Word,
+)
 from pipeline.ports import Broker, Clock, Record, Rows, Warehouse
 from pipeline.tally import Tally
 
