@@ -23,6 +23,7 @@ from pipeline.model import CLOSED, PROPOSAL, Component, Decision, Incident, Stat
 from pipeline.steps.candidates import SHOWN_FROM, spaced
 from pipeline.steps.likeness import rarities
 from pipeline.tracks import Track
+from pipeline.twins import OURSELVES, Twins
 from pipeline.values import from_ms, to_ms
 
 #: A dismissed matter stays quiet for so long.
@@ -35,8 +36,6 @@ FORGOTTEN = timedelta(minutes=NEW_NORMAL + 60)
 FIRST, LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 #: What every title of ours says.
 STOCK = frozenset({"reports", "of", "trouble", "around"})
-#: Who merges proposals, where a decision says who decided.
-OURSELVES = "groundswell"
 
 
 class _Sorted(NamedTuple):
@@ -60,6 +59,7 @@ class Proposals:
             for component in track.component
             for alias in (component.name, *component.aliases)
         }
+        self._twins = Twins(book)
         self._sorted: _Sorted | None = None
         self._taken: tuple[int, datetime] | None = None
 
@@ -110,8 +110,11 @@ class Proposals:
                 changed.append(record)
         return changed
 
-    def take_over(self, at: datetime) -> list[Incident]:
-        """Proposals that became official incidents opened by ``at``."""
+    def take_over(self, at: datetime) -> list[Incident | Decision]:
+        """Proposals that became official incidents opened by ``at``, and officials that are one."""
+        return [*self._twins.merges(), *self._taken_over(at)]
+
+    def _taken_over(self, at: datetime) -> list[Incident]:
         known = self._split()
         if self._taken is not None and self._taken[0] == known.version:
             since = bisect_right(known.opened_at, self._taken[1])
@@ -145,7 +148,11 @@ class Proposals:
         if self._sorted is None or self._sorted.version != self._book.version:
             every = self._book.all()
             own = [incident for incident in every if incident.is_proposed]
-            official = [incident for incident in every if not incident.is_proposed]
+            official = [
+                incident
+                for incident in every
+                if not incident.is_proposed and self._book.resolve(incident.id) == incident.id
+            ]
             official.sort(key=lambda o: (o.opened_at, o.id))
             self._sorted = _Sorted(
                 version=self._book.version,
