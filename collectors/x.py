@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -24,6 +24,8 @@ from collectors.known import Known
 from collectors.times import instant
 from collectors.x_checks import Checks
 from collectors.x_client import Api
+from collectors.x_jobs import MOST as MOST_OF_A_JOB
+from collectors.x_jobs import Jobs
 from collectors.x_posts import FIELDS, PLATFORM, entries
 from collectors.x_rules import queries
 from collectors.x_stream import Connection
@@ -71,7 +73,11 @@ class XSettings(BaseModel):
     spread: bool = Field(
         True, description="Half of the day's money at once, the rest evenly; else until it is gone."
     )
-    recheck: bool = Field(True, description="Look up again, at that price, what is held: deletes.")
+    recheck: Literal["lookup", "jobs", "off"] = Field(
+        "lookup",
+        description="How deletes are learned of: each post looked up again, at that price; batch "
+        "compliance jobs, if the plan has them; or not at all.",
+    )
     url: str = Field(API, pattern=r"^https?://[^\s/]+$", description="Another address of the API.")
 
 
@@ -98,15 +104,11 @@ class X:
         token = secret(name, "token_from", token_from).get_secret_value()
         self._api = Api(name, clock, told.url, token)
         purse = Purse(Price(told.price, told.most_a_day, told.most_a_month, told.spread))
+        self._purse = purse
         connect = partial(Connection, self._api.streaming, clock, told.url)
         self._streaming = Streaming(name, clock, self._api, connect, purse, asked, told.rules)
         self._has_stream = told.stream
-        self._checks = None
-        if held is not None and told.recheck:
-            terms = policy(PLATFORM)
-            every = timedelta(hours=terms.recheck_hours), timedelta(days=terms.recheck_days)
-            rounds = Rechecks(PLATFORM, held, *every, at_once=MOST)
-            self._checks = Checks(clock, self._api, purse, rounds)
+        self._checks = None if held is None else self._checking(told, held)
         habits = Habits(
             timedelta(seconds=told.poll_seconds),
             timedelta(hours=told.look_back_hours),
@@ -119,6 +121,18 @@ class X:
         self._poller = Poller(name, clock, self, asked, habits, budget, purse)
         self.totals = self._poller.totals
 
+    def _checking(self, told: XSettings, held: Held) -> Checks | Jobs | None:
+        """How it is found out what became of posts."""
+        terms = policy(PLATFORM)
+        every = timedelta(hours=terms.recheck_hours), timedelta(days=terms.recheck_days)
+        if told.recheck == "lookup":
+            rounds = Rechecks(PLATFORM, held, *every, at_once=MOST)
+            return Checks(self._clock, self._api, self._purse, rounds)
+        if told.recheck == "jobs":
+            rounds = Rechecks(PLATFORM, held, *every, at_once=MOST_OF_A_JOB)
+            return Jobs(self.name, self._clock, self._api, rounds, told.url)
+        return None
+
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: from ``look_back_hours`` ago."""
         try:
@@ -126,6 +140,8 @@ class X:
         finally:
             if stop.is_set():
                 self._streaming.close()
+            if isinstance(self._checks, Jobs):
+                self._checks.close()
 
     def trouble(self) -> str | None:
         """One line when it has been silent for too long, or its stream is shut, else None."""

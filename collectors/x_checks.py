@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -83,13 +84,13 @@ class Checks:
             if kind is None or number not in ids or number in there:
                 continue
             if kind == "erased":
-                yield self._removal(number, kind)
+                yield removal(number, kind, self._clock.now())
             elif number not in hidden:
                 hidden = [*hidden, number][-REMEMBERED:]
-                yield self._removal(number, kind)
+                yield removal(number, kind, self._clock.now())
         for number in [number for number in hidden if number in there]:
             hidden = [other for other in hidden if other != number]
-            yield self._removal(number, "shown")
+            yield removal(number, "shown", self._clock.now())
         progress.own["hidden"] = hidden
 
     def _edited(self, told: dict[str, Any], progress: Progress) -> dict[str, str]:
@@ -103,6 +104,8 @@ class Checks:
                     found[first] = last
         return found
 
-    def _removal(self, number: str, kind: str) -> Removal:
-        told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": self._clock.now()}
-        return check(Removal, told | {"scope": "mention"})
+
+def removal(number: str, kind: str, now: datetime) -> Removal:
+    """That a post is gone, out of sight or back."""
+    told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": now, "scope": "mention"}
+    return check(Removal, told)

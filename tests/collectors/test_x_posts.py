@@ -325,3 +325,42 @@ def test_looking_again_waits_for_money(platform: x.X, clock: ManualClock) -> Non
     assert not any(asked.path == "/2/tweets" for asked in platform.asked)
     Listener(opened).for_(timedelta(hours=20), clock)
     assert sum(asked.path == "/2/tweets" for asked in platform.asked) == 1
+
+
+def test_jobs_tell_of_deletes_without_a_read(platform: x.X, clock: ManualClock) -> None:
+    """Where the plan has them: one at a time, also across a restart; the token stays with X."""
+    gone, private, _ = (platform.post(n, START, f"Acme post {n}")["id"] for n in (1, 2, 3))
+    more: dict[str, Any] = {"held": held_of(platform), "recheck": "jobs"}
+    listener = look(platform, clock, **more)
+    platform.remove(gone)
+    platform.remove(private, "not-authorized-for-resource")
+    listener = listener.again(source(platform, clock, **more))
+    listener.for_(timedelta(minutes=10), clock)
+    assert platform.jobs == {"900": "created"}
+    assert len(platform.uploads["900"]) == 3
+    platform.jobs["900"] = "complete"
+    listener.for_(timedelta(minutes=5), clock)
+    del platform.gone[private]
+    clock.set(clock.now() + timedelta(hours=24))
+    listener.for_(timedelta(minutes=5), clock)
+    platform.jobs["901"] = "complete"
+    listener.for_(timedelta(minutes=5), clock)
+    removals = [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
+    assert removals[:2] == [(f"x:{gone}", "erased"), (f"x:{private}", "hidden")]
+    assert removals[-1] == (f"x:{private}", "shown")
+    assert not any("authorization" in headers for headers in platform.storage_headers)
+    assert not any(asked.path == "/2/tweets" for asked in platform.asked)
+
+
+def test_a_job_that_came_to_nothing_is_made_again(platform: x.X, clock: ManualClock) -> None:
+    """An hour later; reading goes on all the while."""
+    gone = platform.post(1, START, "Acme post 1")["id"]
+    listener = look(platform, clock, held=held_of(platform), recheck="jobs")
+    platform.remove(gone)
+    platform.jobs["900"] = "failed"
+    listener.for_(timedelta(minutes=30), clock)
+    assert len(platform.jobs) == 1
+    listener.for_(timedelta(hours=1), clock)
+    platform.jobs["901"] = "complete"
+    listener.for_(timedelta(minutes=5), clock)
+    assert [v.kind for v in listener.came if isinstance(v, Removal)] == ["erased"]

@@ -38,6 +38,9 @@ class X(Platform):
         self.rules: dict[str, dict[str, str]] = {}
         self.rule_errors: list[dict[str, Any]] = []
         self.rule_status = 201
+        self.jobs: dict[str, str] = {}
+        self.uploads: dict[str, list[str]] = {}
+        self.storage_headers: list[dict[str, str]] = []
         self.streams: list[queue.Queue[bytes | None]] = []
         self.connects: list[datetime] = []
         self.is_mute = False
@@ -66,12 +69,16 @@ class X(Platform):
 
     def reply(self, asked: Asked) -> Fault:
         """The answer to one request."""
+        if asked.path.startswith("/storage/"):
+            return self._stored(asked)
         if asked.headers.get("authorization") != "Bearer a-token":
             return document({"title": "Unauthorized", "status": 401}, status=401)
         if asked.path == "/2/tweets/search/recent":
             return self._search(asked.params)
         if asked.path == "/2/tweets":
             return self._lookup(asked.params["ids"].split(","))
+        if asked.path.startswith("/2/compliance/jobs"):
+            return self._job(asked)
         if asked.path == "/2/tweets/search/stream/rules":
             return self._rules(asked)
         if asked.path == "/2/tweets/search/stream":
@@ -117,6 +124,34 @@ class X(Platform):
         ]
         told: dict[str, Any] = {"data": found, "includes": self._includes()} if found else {}
         return document(told | ({"errors": errors} if errors else {}))
+
+    # ---- compliance jobs -----------------------------------------------------------------------
+
+    def _job(self, asked: Asked) -> Fault:
+        """One is made (POST) or looked after (GET); it is done when ``jobs`` says so."""
+        if asked.method == "POST":
+            number = str(900 + len(self.jobs))
+            self.jobs[number] = "created"
+            place = f"{self.url}/storage/{number}"
+            urls = {"upload_url": f"{place}?up", "download_url": f"{place}?down"}
+            return document({"data": {"id": number, "status": "created", **urls}})
+        number = asked.path.rsplit("/", 1)[-1]
+        return document({"data": {"id": number, "status": self.jobs[number]}})
+
+    def _stored(self, asked: Asked) -> Fault:
+        """Where ids are put and lists are; it belongs to another host, which gets no token."""
+        number = asked.path.rsplit("/", 1)[-1]
+        self.storage_headers.append(asked.headers)
+        if asked.method == "PUT":
+            self.uploads[number] = asked.body.decode().split()
+            return Fault(200)
+        reasons = {"resource-not-found": "deleted", "not-authorized-for-resource": "protected"}
+        lines = [
+            {"id": each, "action": "delete", "reason": reasons[self.gone[each]]}
+            for each in self.uploads[number]
+            if each in self.gone
+        ]
+        return Fault(200, "\n".join(map(json.dumps, lines)).encode())
 
     def _why(self, number: str) -> str:
         return self.gone.get(number, "resource-not-found")
