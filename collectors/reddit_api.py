@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 REDDIT: Final = "https://www.reddit.com"
 OAUTH: Final = "https://oauth.reddit.com"
+#: A token is refused when it ends, which praw believes to be ten seconds later than Reddit says.
+#: One so old is replaced without a word; refused while it is young, it was never good.
+OLD: Final = timedelta(minutes=10)
 #: These say how many requests are left and in how many seconds there are more. praw sleeps by them.
 _RATE: Final = ("x-ratelimit-remaining", "x-ratelimit-reset", "x-ratelimit-used")
 
@@ -74,6 +77,7 @@ class RedditApi:
         self._grants = Breaker(name, "password_from" if account.password else "secret_from")
         self._stop = threading.Event()
         self._rest: tuple[float, datetime] | None = None
+        self._token_at = clock.now()
         self._praw: Praw | None = None
 
     def get(self, path: str, params: Mapping[str, str | int], stop: threading.Event) -> Any:
@@ -151,6 +155,8 @@ class RedditApi:
         self._note_rate(answer.headers)
         if answer.status_code != 200:
             self._refuse(answer, host)
+        if method.upper() == "POST":
+            self._token_at = self._clock.now()
         return answer
 
     def _refuse(self, answer: "Response", host: str) -> NoReturn:
@@ -160,6 +166,8 @@ class RedditApi:
             raise Closed(f"{self._name}: what was asked of {host} is closed ({reason})", reason)
         if status in REFUSED:
             self.close()  # a token may have been taken back: the next question gets another
+            if status == 401 and self._clock.now() - self._token_at >= OLD:
+                raise TryLater(f"{self._name}: the token of {host} has ended", 1.0)
             raise self._breaker.refused(host, status)
         now = self._clock.now()
         raise refusal(f"{self._name}: {host} answers {status}", status, answer.headers, now)

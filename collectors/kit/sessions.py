@@ -1,7 +1,8 @@
 """The session that vendors' clients (praw, python-facebook-api) make their requests with.
 
 Those clients wait as long as a server likes, hold answers of any size, follow redirects with the
-credentials, and cannot be stopped. With this session they do none of it.
+credentials, put what a ``.netrc`` says in their place, and cannot be stopped. With this session
+they do none of it.
 """
 
 import time
@@ -38,6 +39,10 @@ def bounded(
     from urllib3.exceptions import HTTPError
 
     class Bounded(requests.Session):
+        def __init__(self) -> None:
+            super().__init__()
+            self.auth = _as_given
+
         def send(self, request: "PreparedRequest", **given: Any) -> "Response":
             given |= {"stream": True, "allow_redirects": False, "timeout": (connect, read)}
             answer = super().send(request, **given)
@@ -53,6 +58,11 @@ def bounded(
             return answer
 
     return Bounded()
+
+
+def _as_given(request: "PreparedRequest") -> "PreparedRequest":
+    """With an ``auth`` that does nothing, no ``.netrc`` is looked into."""
+    return request
 
 
 def _body(raw: Any, is_stopped: Callable[[], bool], most_bytes: int) -> bytes:

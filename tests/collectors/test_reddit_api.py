@@ -120,6 +120,20 @@ def test_a_token_that_was_taken_back_is_fetched_anew(platform: reddit.Reddit) ->
     assert len([one for one in platform.asked if one.path == reddit.TOKEN]) == 2
 
 
+def test_a_token_that_has_ended_costs_a_second(platform: reddit.Reddit) -> None:
+    """praw asks on with it for ten seconds more: that is no refusal."""
+    clock = ManualClock(START)
+    listener = heard(platform, clock).for_(timedelta(hours=1), clock)
+    platform.faults = [document({"error": 401}, status=401)]
+    listener.until(lambda one: len(one.pauses) == 1, clock)
+    assert listener.pauses[0] < 5
+    assert platform.faults == []
+    tokens = len([one for one in platform.asked if one.path == reddit.TOKEN])
+    listener.for_(timedelta(minutes=1), clock)
+    assert len([one for one in platform.asked if one.path == reddit.TOKEN]) == tokens + 1
+    assert len(listener.pauses) == 1
+
+
 @pytest.mark.parametrize("wrong", ["secret", "password"])
 def test_wrong_credentials_end_it(
     platform: reddit.Reddit, monkeypatch: pytest.MonkeyPatch, wrong: str

@@ -34,6 +34,24 @@ token_from = "ACME_TOKEN"
 type = "webhook"
 name = "desk"
 secret_from = "ACME_HOOK"
+
+[[source]]
+type = "reddit"
+client_id = "acme-app"
+secret_from = "ACME_SECRET"
+subreddits = ["acme"]
+about = ["acme"]
+
+[[source]]
+type = "facebook"
+page = "777"
+token_from = "ACME_TOKEN"
+
+[[source]]
+type = "facebook_hook"
+name = "acme-facebook"
+secret_from = "ACME_SECRET"
+verify_from = "ACME_TOKEN"
 """
 
 
@@ -47,6 +65,7 @@ def test_every_source_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     """Each by its table; credentials come from the environment."""
     monkeypatch.setenv("ACME_TOKEN", "a-token")
     monkeypatch.setenv("ACME_HOOK", "whsec_" + "QUJD" * 11)
+    monkeypatch.setenv("ACME_SECRET", "s3cret")
     known = load(settings(tmp_path, FILE))
     opened = sources.open_all(known, SystemClock(), lambda _number: True)
     assert [one.name for one in opened] == [
@@ -54,16 +73,20 @@ def test_every_source_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         "acme-blog",
         "mastodon-source-3",
         "desk",
+        "reddit-source-5",
+        "facebook-source-6",
+        "acme-facebook",
     ]
 
 
-@pytest.mark.parametrize("missing", ["ACME_TOKEN", "ACME_HOOK"])
+@pytest.mark.parametrize("missing", ["ACME_TOKEN", "ACME_HOOK", "ACME_SECRET"])
 def test_a_missing_credential_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
     """By the variable and the setting."""
     monkeypatch.setenv("ACME_TOKEN", "a-token")
     monkeypatch.setenv("ACME_HOOK", "whsec_" + "QUJD" * 11)
+    monkeypatch.setenv("ACME_SECRET", "s3cret")
     monkeypatch.delenv(missing)
     with pytest.raises(Misuse, match=f"{missing}.*_from"):
         sources.open_all(load(settings(tmp_path, FILE)), SystemClock())
@@ -78,7 +101,7 @@ def test_a_credential_has_no_place_in_the_file(tmp_path: Path) -> None:
 
 def test_no_vendor_s_package_is_imported_for_what_is_not_configured() -> None:
     """Opening the catalogue costs no import of a platform's own."""
-    vendors = ("feedparser", "mastodon", "praw", "tweepy", "atproto", "requests")
+    vendors = ("feedparser", "mastodon", "praw", "pyfacebook", "tweepy", "atproto", "requests")
     code = (
         "import config.sources, sys; from config.settings import Settings;"
         "from pipeline.clock import SystemClock;"
