@@ -2,7 +2,8 @@
 
 Timelines are read page by page (``max_id``), which finds everything an instance has, also after an
 outage. With a token the streams tell sooner, and of edits and deletes; they repeat nothing, so they
-are never relied on. An instance knows what its people follow, not all of the Fediverse.
+are never relied on. An instance knows what its people follow, not all of the Fediverse. What the
+streams did not tell of edits and deletes is found by looking again at what we hold.
 """
 
 import threading
@@ -18,11 +19,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.budget import Budget, Window
 from collectors.kit.limits import refusal
+from collectors.kit.policy import policy
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
+from collectors.kit.rechecks import Held, Rechecks
 from collectors.kit.secret import Variable, secret
 from collectors.known import Known
-from collectors.mastodon_statuses import mention, number_of, removal
+from collectors.mastodon_statuses import PLATFORM, fate, is_number, mention, number_of, removal
 from collectors.mastodon_streams import USER, Streams
 from collectors.times import EPOCH, instant
 from pipeline.errors import GiveUp, Misuse, SetAside, TryLater
@@ -44,6 +47,10 @@ PATIENCE: Final = 4.0
 MENTIONS: Final = "@"
 KEPT: Final = 64 * 1024
 REMEMBERED: Final = 50_000
+#: Answers for a status that was deleted, or whose author was removed from the instance.
+GONE: Final = frozenset({404, 410})
+#: How many hidden posts are remembered, to be shown again.
+HIDDEN: Final = 1_000
 
 
 class MastodonSettings(BaseModel):
@@ -73,6 +80,7 @@ class Mastodon:
         look_back_hours: float = 24,
         tracks: Sequence[Track] = (),
         known: Known | None = None,
+        held: Held | None = None,
     ) -> None:
         self.name = name
         self._clock = clock
@@ -82,6 +90,11 @@ class Mastodon:
         self._breaker = Breaker(name, None if token_from is None else "token_from")
         self._known = known
         self._passed: OrderedDict[str, None] = OrderedDict()
+        terms = policy(PLATFORM)
+        self._every = timedelta(hours=terms.recheck_hours)
+        self._rechecks = None
+        if held is not None:
+            self._rechecks = Rechecks(PLATFORM, held, self._every, timedelta(terms.recheck_days))
         tags = {tag.lstrip("#"): track.name for track in tracks for tag in track.hashtags}
         queries = [Query(tag, track) for tag, track in tags.items()]
         if self._token is not None:
@@ -183,27 +196,54 @@ class Mastodon:
 
     # ---- streams -------------------------------------------------------------------------------
 
-    def besides(
-        self,
-        progress: Progress,  # noqa: ARG002
-        stop: threading.Event,  # noqa: ARG002
-    ) -> Iterator[Value | Call]:
-        """See ``Feed.besides``: streams that ended are opened again, once a look at most."""
-        if self._token is None:
-            return
-        for stream in self._streams.ended():
+    def besides(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
+        """See ``Feed.besides``: streams that ended are opened again; some of what we hold."""
+        for stream in self._streams.ended() if self._token is not None else ():
             for _ in range(CALLS_OF_STREAM):
                 yield Call.CALL
             self._streams.open(stream)
+        if self._rechecks is None:
+            return
+        for number in self._rechecks.due(progress.own, self._clock.now()):
+            host, _, status = number.partition("/")
+            if host == self._host:  # others are another source's to look at
+                yield Call.CALL
+                if stop.is_set():
+                    return
+                yield from self._became(status, progress)
+            self._rechecks.done(progress.own, number)
+
+    def _became(self, number: str, progress: Progress) -> Iterator[Value]:
+        """What has become of one status. Raises TryLater, GiveUp."""
+        api = self._api = self._api or self._connect()
+        try:
+            told = self._asked(lambda: [api.status(number)])[0]
+        except TryLater:
+            status, headers = self._answer
+            # A proxy's page for an instance that is away must not erase everything.
+            if status not in GONE or "json" not in headers.get("content-type", ""):
+                raise
+            told = None
+        hidden: list[str] = progress.own.setdefault("hidden", [])
+        kind = fate(told, is_hidden=number in hidden)
+        if kind is not None:
+            kept = [other for other in hidden if other != number]
+            progress.own["hidden"] = ([*kept, number] if kind == "hidden" else kept)[-HIDDEN:]
+            yield removal(self._host, number, self._clock.now(), kind)
+        edited = instant(told.get("edited_at")) if isinstance(told, dict) else None
+        # Older edits were told in an earlier round.
+        if kind != "hidden" and edited and self._clock.now() - edited <= 2 * self._every:
+            entry = self._entry(told)
+            yield from () if entry is None else (entry.value,)
 
     def pushed(self) -> Sequence[Entry | Value]:
         """See ``Pushing.pushed``."""
         found: list[Entry | Value] = []
         for stream, event, payload in self._streams.events():
             if event == "delete":
-                gone = removal(self._host, payload, self._clock.now())
-                if gone is not None and self._is_known(gone.removal):
-                    found.append(gone)
+                if is_number(payload):
+                    gone = removal(self._host, payload, self._clock.now())
+                    found += [gone] if self._is_known(gone.removal) else []
                 continue
             # The account's own stream also has the posts of those it follows: not our matter.
             is_ours = stream != USER or event == "notification" or self._is_held(payload)
@@ -212,8 +252,8 @@ class Mastodon:
         return found
 
     def _is_held(self, status: Any) -> bool:
-        gone = removal(self._host, status.get("id") if isinstance(status, dict) else None, EPOCH)
-        return gone is not None and self._is_known(gone.removal)
+        number = status.get("id") if isinstance(status, dict) else None
+        return is_number(number) and self._is_known(removal(self._host, number, EPOCH).removal)
 
     def _is_known(self, number: str) -> bool:
         return number in self._passed or (self._known is not None and self._known(number))

@@ -5,7 +5,7 @@ Statuses come as the library reads them: dictionaries with times already read.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias, TypeGuard
 
 import xxhash
 
@@ -14,9 +14,10 @@ from collectors.times import instant
 from pipeline.decoding import check
 from pipeline.errors import SetAside
 from pipeline.model import Mention, Removal
-from pipeline.values import sound, to_ms
+from pipeline.values import MAX_NAME, sound, to_ms
 
 PLATFORM: Final = "mastodon"
+Ending: TypeAlias = Literal["hidden", "erased", "shown"]
 #: Who may see a status that is public; the others were meant for few.
 PUBLIC: Final = frozenset({"public", "unlisted"})
 
@@ -70,12 +71,27 @@ def number_of(status: Any) -> str:
     return f"{told['id']}" if edited is None else f"{told['id']}@{to_ms(edited)}"
 
 
-def removal(host: str, number: Any, now: datetime) -> Removal | None:
+def removal(host: str, number: int | str, now: datetime, kind: Ending = "erased") -> Removal:
     """That the status of an id is gone; ids of deletes are text, those of others may be numbers."""
-    if not isinstance(number, int | str) or not str(number):
-        return None
     gone = f"{PLATFORM}:{host}/{sound(str(number))}"
-    return Removal(removal=gone[:600], kind="erased", at=now, scope="mention")
+    return Removal(removal=gone[:MAX_NAME], kind=kind, at=now, scope="mention")
+
+
+def is_number(value: Any) -> TypeGuard[int | str]:
+    """Whether something may be the id of a status."""
+    return isinstance(value, int | str) and bool(str(value))
+
+
+def fate(status: Any, *, is_hidden: bool) -> Ending | None:
+    """What became of a status that was looked at again (None: it is gone); None: nothing.
+
+    A suspended account may come back; what was deleted does not.
+    """
+    if status is None:
+        return "erased"
+    if _inner(_inner(status).get("account")).get("suspended") is True:
+        return None if is_hidden else "hidden"
+    return "shown" if is_hidden else None
 
 
 def _kind(is_shared: bool, is_reply: bool, is_quote: bool) -> str:

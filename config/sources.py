@@ -142,6 +142,7 @@ KINDS = (
         "collectors.mastodon:Mastodon",
         "collectors.mastodon:MastodonSettings",
         ("url",),
+        rechecks=True,
         listens=True,
     ),
     Kind("recorded", "social", "collectors.recorded:Recorded", RecordedSettings, ("paths",)),

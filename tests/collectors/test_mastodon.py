@@ -15,7 +15,7 @@ from pipeline.ports import Unreadable
 from pipeline.tracks import Track
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import mastodon
-from tests.servers.platform import served
+from tests.servers.platform import Fault, served
 
 ACME = Track(name="acme", terms=("acme",), hashtags=("acme",))
 
@@ -212,3 +212,55 @@ def test_nothing_to_listen_for_is_a_misuse(platform: mastodon.Mastodon) -> None:
     """Neither hashtags nor an account: the settings say too little."""
     with pytest.raises(Misuse, match="hashtags"):
         source(platform, ManualClock(START), tracks=[], token_from=None)
+
+
+def test_what_the_streams_did_not_tell_is_found_by_looking_again(
+    platform: mastodon.Mastodon,
+) -> None:
+    """Deletes are erased, suspended accounts hidden until they are back, edits new versions."""
+    clock = ManualClock(START)
+    for number in range(1, 6):
+        platform.post(number, START, f"Acme {number}")
+    host = platform.url.removeprefix("http://")
+    ids = [*(f"{host}/{number}" for number in range(1, 6)), "elsewhere.example/9"]
+
+    def held(name: str, since: datetime, after: str, most: int) -> list[str]:
+        assert (name, since) == ("mastodon", clock.now() - timedelta(days=7))
+        return [one for one in sorted(ids) if one > after][:most]
+
+    del platform.statuses[2]
+    suspended = platform.statuses[3]["account"] | {"suspended": True}
+    platform.statuses[3]["account"] = suspended
+    platform.statuses[4] |= {"content": "<p>Acme is up</p>", "edited_at": START.isoformat()}
+    listener = Listener(source(platform, clock, token_from=None, held=held))
+    listener.for_(timedelta(minutes=5), clock)
+    removals = [value for value in listener.came if isinstance(value, Removal)]
+    assert {(one.removal, one.kind) for one in removals} == {
+        (f"mastodon:{host}/2", "erased"), (f"mastodon:{host}/3", "hidden"),
+    }  # fmt: skip
+    assert any(one.text == "Acme is up" and one.version for one in mentions(listener))
+    platform.statuses[3]["account"] = suspended | {"suspended": False}
+    ids.remove(f"{host}/2")
+    listener.for_(timedelta(hours=25), clock)
+    told = [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
+    assert told[len(removals) :] == [(f"mastodon:{host}/3", "shown")]
+    assert not any("/9" in asked.path for asked in platform.asked)
+
+
+def test_a_page_of_a_proxy_erases_nothing(platform: mastodon.Mastodon) -> None:
+    """An instance that is away may answer 404 to everything, as a page; nothing undoes an erasure."""
+    clock = ManualClock(START)
+    host = platform.url.removeprefix("http://")
+
+    def held(name: str, since: datetime, after: str, most: int) -> list[str]:
+        return [] if after else [f"{host}/1"]
+
+    platform.always = Fault(404, b"<html>no such site", (("Content-Type", "text/html"),))
+    listener = Listener(source(platform, clock, token_from=None, held=held))
+    listener.for_(timedelta(hours=1), clock)
+    platform.always = None
+    ask = platform.reply
+    page = Fault(404, b"<html>", (("Content-Type", "text/html"),))
+    platform.reply = lambda asked: page if "statuses" in asked.path else ask(asked)  # type: ignore[method-assign]
+    listener.for_(timedelta(hours=1), clock)
+    assert not any(isinstance(value, Removal) for value in listener.came)

@@ -64,6 +64,13 @@ class Mastodon(Platform):
         if asked.path == "/api/v1/notifications":
             told = [self._notification(number) for number in self.notifications]
             return document(_page(told, asked.params))
+        if asked.path.startswith("/api/v1/statuses/"):
+            found = self.statuses.get(int(asked.path.rpartition("/")[2]))
+            return (
+                document({"error": "Record not found"}, status=404)
+                if found is None
+                else document(found)
+            )
         if asked.path.startswith("/api/v1/streaming/"):
             return Fault(kind="stream")
         if asked.path.rstrip("/") == "/api/v2/instance":
