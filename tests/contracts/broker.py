@@ -86,7 +86,7 @@ class BrokerContract:
     def test_a_topic_that_differs_stops_the_start(self, broker: Broker, topic: str) -> None:
         """A topic that forgets otherwise than we need is named, not silently used."""
         with pytest.raises(GiveUp, match=topic):
-            broker.ensure([Topic(topic, partitions=3, compacted=True, retention_hours=24)])
+            broker.ensure([Topic(topic, partitions=3, compacted=True, retention_hours=48)])
 
     def test_a_missing_topic_is_named(self, broker: Broker) -> None:
         """A record for a topic that nobody made is a mistake in the settings."""
