@@ -3,7 +3,7 @@
 import base64
 import logging
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -11,9 +11,9 @@ from typing import Any
 
 from pipeline import topics
 from pipeline.decoding import load, read
-from pipeline.errors import SetAside
+from pipeline.errors import SetAside, TryLater
 from pipeline.model import DeadLetter
-from pipeline.ports import Broker, Record
+from pipeline.ports import Broker, Reader, Record
 from pipeline.reading import batches
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,65 @@ def tells_of(value: bytes, keys: Iterable[str]) -> bool:
     names = {key.partition(":")[2] or key for key in wanted} | wanted
     text = data.decode(errors="replace")
     return any(re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) for name in names)
+
+
+class Shelf:
+    """Which dead letters hold data of whom, as they come: asked for each erasure.
+
+    Only ids are remembered. Letters that are too broken to say are read once more when asked.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._reader: Reader | None = None
+        self._ids: dict[str, frozenset[str]] = {}
+
+    def about(self, names: Collection[str]) -> list[str]:
+        """The keys of the dead letters about these mentions or authors, by id. Raises TryLater."""
+        self._look()
+        found = [key for key, ids in self._ids.items() if not ids.isdisjoint(names)]
+        if all(self._ids.values()):
+            return found
+        # Read anew: what strangers wrote is not kept in memory.
+        reader = self._broker.reader([topics.DEADLETTER])
+        try:
+            unclear = [
+                record.key
+                for records in batches(reader, 500)
+                for record in records
+                if record.value is not None and not self._ids.get(record.key)
+                if tells_of(record.value, names)
+            ]
+        finally:
+            reader.close()
+        return [*found, *dict.fromkeys(unclear)]
+
+    def close(self) -> None:
+        """Lets go of the topic."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+
+    def _look(self) -> None:
+        if self._reader is None:
+            self._reader = self._broker.reader([topics.DEADLETTER])
+            self._ids.clear()
+        try:
+            for records in batches(self._reader, 500):
+                for record in records:
+                    self._take(record)
+        except TryLater:
+            self.close()
+            raise
+
+    def _take(self, record: Record) -> None:
+        if record.value is None:
+            self._ids.pop(record.key, None)
+            return
+        try:
+            self._ids[record.key] = frozenset(_ids(load(_bytes(read(DeadLetter, record.value)))))
+        except SetAside:
+            self._ids[record.key] = frozenset()
 
 
 def _waiting(broker: Broker) -> dict[str, DeadLetter]:

@@ -40,7 +40,8 @@ class Store:
 
     A role (see ``roles``). A batch that is written again after a crash changes nothing: that is
     the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions``,
-    ``feedback`` and ``campaigns``, and on ``links``, whose reasons quote it, before the commit.
+    ``feedback`` and ``campaigns``, and on ``links``, whose reasons quote it, before the commit;
+    dead letters that hold data of what was to be erased go, too.
     ``totals`` counts records by kind, and dead ones.
     """
 
@@ -54,6 +55,7 @@ class Store:
         self._consumer = broker.consumer("store", [topics.FEEDBACK, *KIND_OF])
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
+        self._dead_letters = deadletters.Shelf(broker)
         self._tally = Tally(log, "store")
 
     def turn(self, timeout: float) -> int:
@@ -72,6 +74,7 @@ class Store:
     def close(self) -> None:
         """Leaves without a commit; the warehouse stays open."""
         self._tally.tell()
+        self._dead_letters.close()
         self._producer.close()
         self._consumer.close()
 
@@ -101,6 +104,9 @@ class Store:
             erased = self._warehouse.write(rows_of(words), at=self._clock.now())
             if erased:
                 self._bury(erased)
+            if asked := {w.removal for w in words if isinstance(w, Removal) and w.kind == "erased"}:
+                for key in self._dead_letters.about({*asked, *erased}):
+                    self._producer.send(topics.DEADLETTER, key, None)
         self._producer.flush()
 
     def _bury(self, erased: Sequence[str]) -> None:

@@ -26,5 +26,5 @@ TOPICS = (
     Topic(COVERAGE, partitions=1, retention_hours=30 * 24),
     Topic(SPEND, partitions=1, compacted=True),
     Topic(CURSORS, compacted=True),
-    Topic(DEADLETTER, partitions=1, retention_hours=7 * 24),
+    Topic(DEADLETTER, partitions=1, compacted=True, retention_hours=7 * 24),
 )

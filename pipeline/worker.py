@@ -154,18 +154,21 @@ class Worker:
         began = time.perf_counter()
         counts: Counter[str] = Counter()
         erased: list[str] = []
+        foreign: list[str] = []
         for first in range(0, len(records), self._at_once):
             some = records[first : first + self._at_once]
             outcomes = list(map(self._produce, some, self._outcomes(some)))
             counts += _counted(outcomes)
-            erased += [r.key for r, what in zip(some, outcomes, strict=True) if _erases(what)]
+            both = list(zip(some, outcomes, strict=True))
+            erased += [r.key for r, what in both if _erases(what)]
+            foreign += [r.key for r, what in both if _is_foreign(r, what)]
         self._producer.flush()
         gone = [*erased, *(record.key for record in records if record.value is None)]
         if gone and self._forget is not None:
             self._forget(gone)
-        if erased:
-            # Only now: with the removal on its way, nothing but the text is lost with the record.
-            for key in erased:
+        if erased or foreign:
+            # Only now: with what was made of it on its way, nothing but the text is lost.
+            for key in (*erased, *foreign):
                 self._producer.send(topics.MENTIONS, key, None)
             self._producer.flush()
         self._consumer.commit()
@@ -220,6 +223,11 @@ def _erases(outcome: Outcome) -> bool:
     known to the store, which sends their tombstones.
     """
     return isinstance(outcome, Removal) and outcome.kind == "erased" and outcome.scope == "mention"
+
+
+def _is_foreign(record: Record, outcome: Outcome) -> bool:
+    """Whether a post stands under another key than its id, where no erasure would find it."""
+    return isinstance(outcome, Feedback) and outcome.mention.key != record.key
 
 
 def enriched(enrich: Enrich, mentions: Sequence[Mention]) -> list[Feedback | SetAside]:

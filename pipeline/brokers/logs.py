@@ -50,12 +50,17 @@ class Logs:
     # ---- topics -------------------------------------------------------------------------------
 
     def ensure(self, topics: Sequence[Topic]) -> None:
-        """Creates missing topics. Raises GiveUp when one is there and differs."""
+        """Creates missing topics. Raises GiveUp when one is there and differs.
+
+        One that was not compacted and shall be is changed: no record is lost by that.
+        """
         with self.file.write(durable=True) as db:
             for topic in topics:
                 known = _find(db, topic.name)
                 if known is None:
                     _create(db, topic)
+                elif known[2:] == (False, topic.retention_hours) and topic.compacted:
+                    _compact_from_now_on(db, known)
                 elif known[2:] != (topic.compacted, topic.retention_hours):
                     raise GiveUp(
                         f"topic {topic.name} in {self.file.path} is kept as compacted="
@@ -242,3 +247,9 @@ def _create(db: sqlite3.Connection, topic: Topic) -> None:
     )
     if topic.compacted:
         keys.create(db, table)
+
+
+def _compact_from_now_on(db: sqlite3.Connection, log: Log) -> None:
+    db.execute("UPDATE topic SET compacted = TRUE WHERE id = ?", (log.id,))
+    keys.create(db, log.table)
+    keys.add(db, log.table, db.execute(f"SELECT key, offset FROM {log.table}").fetchall())

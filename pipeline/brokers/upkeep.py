@@ -136,9 +136,11 @@ def _bars(key: str) -> Iterator[int]:
 
 def _erase_dead(db: sqlite3.Connection, log: Log, names: list[str]) -> int:
     found = [
-        (offset,)
-        for offset, value in db.execute(f"SELECT offset, value FROM {log.table}")
+        (offset, key)
+        for offset, key, value in db.execute(f"SELECT offset, key, value FROM {log.table}")
         if value is not None and tells_of(value, names)
     ]
-    db.executemany(f"DELETE FROM {log.table} WHERE offset = ?", found)
+    if log.compacted:
+        return sum(keys.delete(db, log.table, key) for key in {key for _, key in found})
+    db.executemany(f"DELETE FROM {log.table} WHERE offset = ?", [(at,) for at, _ in found])
     return len(found)

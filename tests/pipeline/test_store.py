@@ -112,6 +112,38 @@ def test_an_erased_text_leaves_the_topics(
     assert "hush" not in texts(warehouse)
 
 
+def test_dead_letters_of_what_is_erased_go(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """Also those that are too broken to say whose they are; the others stay."""
+    letters = [
+        deadletters.letter("worker", "bad", data, topic="mentions", origin=str(n), at=NOON)
+        for n, data in enumerate(
+            (
+                mention(1, "hush").to_json(),
+                mention(2).to_json(),
+                b'{"source": "forum", "external_id": "0001", "text": "hush',
+                b"quite broken, of 0002",
+            )
+        )
+    ]
+    send(broker, topics.DEADLETTER, *letters)
+    send(broker, topics.FEEDBACK, feedback(mention(1, "hush")))
+    store = Store(broker, warehouse, clock)
+    while store.turn(0):
+        pass
+    assert len(deadletters.listing(broker)) == 4
+    send(broker, topics.FEEDBACK, erased(mention(1)))
+    while store.turn(0):
+        pass
+    store.close()
+    assert [letter.origin for letter in deadletters.listing(broker)] == ["1", "3"]
+    assert [key for key, value in sent(broker, topics.DEADLETTER) if value is not None] == [
+        letters[1].key,
+        letters[3].key,
+    ]
+
+
 @pytest.mark.parametrize("erased_first", [False, True])
 def test_links_of_an_erased_mention_leave_their_topic(
     broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock, erased_first: bool

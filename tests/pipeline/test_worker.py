@@ -112,6 +112,16 @@ def test_an_erased_post_leaves_a_tombstone(broker: LocalBroker, clock: ManualClo
     assert broker.count(topics.MENTIONS) == 2
 
 
+def test_a_post_under_another_key_does_not_stay(broker: LocalBroker, clock: ManualClock) -> None:
+    """What somebody else put on the topic is handled, and goes: no erasure would find it there."""
+    send(broker, topics.MENTIONS, mention(1).to_json(), key="theirs")
+    role = worker(broker, clock)
+    while role.turn(0):
+        pass
+    assert [key for key, _ in sent(broker, topics.FEEDBACK)] == [mention(1).id]
+    assert sent(broker, topics.MENTIONS) == [("theirs", None)]
+
+
 def test_what_cannot_be_read_is_set_aside(broker: LocalBroker, clock: ManualClock) -> None:
     """Broken records become dead letters with their bytes and a reason; the others go on."""
     broken = [b"no json", b'{"source":"forum"}', decision().to_json(), b"\xff\xfe", b"[]"]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -622,3 +623,21 @@ def test_many_threads_can_share_a_broker(make: MakeLocal) -> None:
         thread.join()
 
     assert found == {f"{name}": [b"%d" % n for n in range(200)] for name in range(4)}
+
+
+def test_a_topic_may_become_compacted(tmp_path: Path) -> None:
+    """A file of an earlier version keeps its records, and a tombstone takes the earlier ones."""
+    path = tmp_path / "old.broker"
+    with closing(LocalBroker(path)) as broker:
+        broker.ensure([Topic("letters", retention_hours=24)])
+        producer = broker.producer()
+        producer.send("letters", "a", b"one")
+        producer.send("letters", "b", b"two")
+        producer.flush()
+    with closing(LocalBroker(path)) as broker:
+        broker.ensure([Topic("letters", compacted=True, retention_hours=24)])
+        producer = broker.producer()
+        producer.send("letters", "a", None)
+        producer.flush()
+        reader = broker.reader(["letters"])
+        assert [(r.key, r.value) for r in reader.poll(9, 0)] == [("b", b"two"), ("a", None)]
