@@ -20,6 +20,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
+from collectors.bluesky_names import API, OwnNames
 from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
 from collectors.kit.causes import DISCONNECTED, STOPPED
 from collectors.known import Known
@@ -70,6 +71,9 @@ class BlueskySettings(BaseModel):
     url: str = Field(
         JETSTREAM, pattern=r"^wss?://.", description="Another instance of Jetstream (version 1)."
     )
+    api_url: str = Field(
+        API, pattern=r"^https?://.", description="Where handles of our own accounts are looked up."
+    )
 
 
 class Bluesky:
@@ -91,6 +95,7 @@ class Bluesky:
         clock: Clock,
         *,
         url: str = JETSTREAM,
+        api_url: str = API,
         tracks: Sequence[Track] = (),
         known: Known | None = None,
     ) -> None:
@@ -100,6 +105,7 @@ class Bluesky:
         self._host = urlsplit(url).netloc
         self._matcher = Matcher(tracks) if tracks else None
         self._known = known
+        self._own = OwnNames(name, clock, api_url, tracks)
         self._handles: OrderedDict[str, str] = OrderedDict()
         self._renounced: OrderedDict[str, str] = OrderedDict()
         self._passed: OrderedDict[int, str] = OrderedDict()
@@ -108,6 +114,7 @@ class Bluesky:
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: from now on."""
+        self._own.learn(stop)
         began = self._clock.now()
         position = Position.of(cursor)
         try:
@@ -270,7 +277,7 @@ class Bluesky:
         mention = events.mention(
             event,
             seen,
-            handle=self._handles.get(event["did"]),
+            handle=self._own.handle(event["did"]) or self._handles.get(event["did"]),
             tracks=tracks,
             now=self._clock.now(),
         )

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -22,6 +22,7 @@ from pipeline.model import Coverage, Mention, Removal
 from pipeline.ports import Collector, Item, Unreadable
 from pipeline.tracks import Track
 from tests.contracts.collector import CollectorContract, OpenSource
+from tests.servers.bluesky import Bluesky as BlueskyService
 from tests.servers.jetstream import (
     Jetstream,
     account,
@@ -31,6 +32,7 @@ from tests.servers.jetstream import (
     identity,
     jetstream,
 )
+from tests.servers.platform import Fault, served
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 T0 = to_us(START)
@@ -222,6 +224,23 @@ def test_what_becomes_of_accounts(server: Jetstream) -> None:
         ("0", "hidden"), ("1", "hidden"), ("4", "erased"), ("5", "erased"), ("0", "shown"),
     ]  # fmt: skip
     assert {r.scope for r in came} == {"author"}
+
+
+def test_our_own_accounts_are_known_by_their_handles(server: Jetstream) -> None:
+    """Events name accounts by DID only; a handle of nobody, or no answer, holds nothing up."""
+    ours = Track(name="acme", terms=("acme",), own=("@acme.example", "did:plc:x", "gone.example"))
+    with served(BlueskyService()) as running:
+        service = cast(BlueskyService, running)
+        service.handles["acme.example"] = "did:plc:author1"
+        server.push(commit(1, T0, "acme is down"), commit(2, T0 + 1, "acme is down"))
+        made = source(server, tracks=[ours], api_url=service.url)
+        first, second = values(made, 2)
+        assert (first.author.handle, second.author.handle) == ("acme.example", None)
+        values(made, 2)
+        assert len(service.asked) == 2
+        service.always = Fault(503)
+        first, _ = values(source(server, tracks=[ours], api_url=service.url), 2)
+        assert first.author.handle is None
 
 
 def test_removals_of_what_was_never_passed_on_stay_out(server: Jetstream) -> None:

@@ -248,7 +248,7 @@ def test_what_the_streams_did_not_tell_is_found_by_looking_again(
 
 
 def test_a_page_of_a_proxy_erases_nothing(platform: mastodon.Mastodon) -> None:
-    """An instance that is away may answer 404 to everything, as a page; nothing undoes an erasure."""
+    """An instance that is away may answer 404 to everything; nothing undoes an erasure."""
     clock = ManualClock(START)
     host = platform.url.removeprefix("http://")
 

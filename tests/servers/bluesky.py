@@ -21,6 +21,7 @@ class Bluesky(Platform):
         self.posts: dict[int, dict[str, Any]] = {}
         self.notifications: list[tuple[int, str]] = []
         self.gone: set[str] = set()
+        self.handles: dict[str, str] = {}
         self.logins = 0
         self.tokens: set[str] = set()
         self.ends_in = 7_200.0
@@ -45,6 +46,10 @@ class Bluesky(Platform):
         method = asked.path.removeprefix("/xrpc/")
         if method == "com.atproto.server.createSession":
             return self._session(asked)
+        if method == "com.atproto.identity.resolveHandle":
+            did = self.handles.get(asked.params["handle"])
+            nobody = {"error": "InvalidRequest", "message": "Unable to resolve handle"}
+            return document({"did": did}) if did else document(nobody, status=400)
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if token not in self.tokens:
             return document({"error": "ExpiredToken", "message": "Token has expired"}, status=400)
