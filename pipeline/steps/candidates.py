@@ -229,9 +229,9 @@ class Candidates:
     def _throughout(self, first: int, last: int) -> tuple[Bools, Bools]:
         """Which incidents take all posts of these times whatever their track, and which none."""
         low, high = self._spans[:, :, 0], self._spans[:, :, 1]
-        surely = ((low <= first) & (last < high)).any(axis=1) & ~self.scoped
-        never = ~((low <= last) & (first < high)).any(axis=1)
-        return surely, never
+        surely: Bools = np.any((low <= first) & (last < high), axis=1) & ~self.scoped
+        ever: Bools = np.any((low <= last) & (first < high), axis=1)
+        return surely, ~ever
 
     def _on_tracks(self, mentions: Sequence[Mention], rows: Ints, columns: Ints) -> Bools:
         """For each pair whether the incident is open to posts of the mention's tracks."""

@@ -152,7 +152,7 @@ class Likeness:
         pair = np.repeat(np.arange(pairs.size), size)
         first = np.repeat(ends[row] - (np.cumsum(size) - size), size)
         stem = first + np.arange(pair.size)
-        wanted = column[pair] * self._used.size + posts.table.indices[stem]
+        wanted = column[pair] * self._used.size + posts.table.indices[stem].astype(np.int64)
         told, at = _found(wanted, self._told)
         values = [_summed(pair[told], part[at], pairs.size) for part in self._weights]
         taught, at = _found(wanted, self._taught)

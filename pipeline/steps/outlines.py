@@ -110,12 +110,13 @@ def place_words(words: Sequence[str], regions: Sequence[str]) -> set[str]:
 
 
 def _towns(regions: Sequence[str]) -> list[str]:
-    """The names of the largest towns of those regions that are parts of a country."""
+    """The proper names of regions, and of the largest towns of those that are parts of a country."""
     known, found = places.knowledge(), list[str]()
     for region in regions:
         place = next(iter(places.locate(region)), None)
-        if place is not None and place.kind == "region":
-            found.extend(_largest(place))
+        if place is not None:
+            found.append(places.fold(place.name))
+            found.extend(_largest(place) if place.kind == "region" else ())
     return [name for name in found if name not in known.common_words]
 
 
@@ -194,23 +195,25 @@ def _outline(
     heading: Columns, whole: Columns, where: Columns, towns: Columns, parts: Sequence[Columns]
 ) -> Outline:
     said, times = np.unique(whole, return_counts=True)
-    columns = np.union1d(said, towns)
+    phrases = _phrases(parts, where)
+    # What stands inside of a hashtag is looked for, but weighs only as a whole phrase.
+    columns = np.unique(np.concatenate([said, towns, *phrases]))
     rare = rarity()[columns].astype(np.float64)
     often = np.zeros(columns.size)
     often[np.searchsorted(columns, said)] = 1 + np.log(times)
     vector = rare * often
     vector /= max(float(np.sqrt(vector @ vector)), 1e-9)
-    is_place = np.isin(columns, where) | (often == 0)
+    is_place = np.isin(columns, where) | np.isin(columns, towns)
     first = np.isin(columns, heading)
     share = np.where(first, rare, 0) / max(float(rare[first].sum()), 1e-9)
     kept = rare >= TELLING_FROM
     return Outline(
         columns[kept],
         (vector * rare)[kept],
-        np.where(is_place, 0, rare)[kept],
+        np.where(is_place | (often == 0), 0, rare)[kept],
         np.where(is_place, rare, 0)[kept],
         share[kept],
-        _phrases(parts, where),
+        phrases,
         kinds=0,
     )
 
