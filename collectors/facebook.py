@@ -249,7 +249,7 @@ class Facebook:
         except Wrong as reason:  # the others are looked at none the less
             log.info("%s: looking at %s again: %s", self.name, number, reason)
             return
-        kind = away.told(own, number, "missing" if thing is None else "here")
+        kind = away.told(own, number, "missing" if thing is None else "here", now)
         if kind is not None:
             yield removal(number, kind, now)
         if thing is None:

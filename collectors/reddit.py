@@ -212,15 +212,16 @@ class Reddit:
     # ---- things --------------------------------------------------------------------------------
 
     def _entry(self, thing: Any, since: datetime) -> Entry | None:
-        """A thing as an entry; None for what was taken away before we knew it.
+        """A thing as an entry; None for what was taken away.
 
         An edit stands where it was made, so that it is seen as long as its post is on a page.
         """
         name, at = fullname(thing), said(thing) or self._clock.now()
-        became = fate(thing)
-        if name is not None and became != "here":
-            gone = self._checks.removal(name, became)
-            return Entry(f"{name}@{became}", at, gone) if self._is_known(name) else None
+        if name is not None:
+            became = fate(thing)
+            self._checks.noticed(name, became, is_known=became != "here" and self._is_known(name))
+            if became != "here":
+                return None
         value = self._read(thing)
         if not isinstance(value, Mention):
             return Entry(value.origin, at, value)

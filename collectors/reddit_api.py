@@ -144,7 +144,7 @@ class RedditApi:
 
         if self._stop.is_set():
             raise Stopped(f"{self._name}: told to stop")
-        host = urlsplit(url).netloc
+        host, is_token = urlsplit(url).netloc, method.upper() == "POST"
         try:
             answer: Response = session.request(method, url, **given)
         except (RequestException, OSError, ValueError) as error:
@@ -154,19 +154,20 @@ class RedditApi:
             raise TryLater(told) from None
         self._note_rate(answer.headers)
         if answer.status_code != 200:
-            self._refuse(answer, host)
-        if method.upper() == "POST":
+            self._refuse(answer, host, is_token=is_token)
+        if is_token:
             self._token_at = self._clock.now()
         return answer
 
-    def _refuse(self, answer: "Response", host: str) -> NoReturn:
+    def _refuse(self, answer: "Response", host: str, *, is_token: bool) -> NoReturn:
         status = answer.status_code
         reason = _reason(answer)
         if reason is not None:
             raise Closed(f"{self._name}: what was asked of {host} is closed ({reason})", reason)
         if status in REFUSED:
             self.close()  # a token may have been taken back: the next question gets another
-            if status == 401 and self._clock.now() - self._token_at >= OLD:
+            is_old = not is_token and self._clock.now() - self._token_at >= OLD
+            if status == 401 and is_old:
                 raise TryLater(f"{self._name}: the token of {host} has ended", 1.0)
             raise self._breaker.refused(host, status)
         now = self._clock.now()

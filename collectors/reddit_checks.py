@@ -14,7 +14,7 @@ from collectors.kit.polling import Call, Value
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held, Rechecks
 from collectors.reddit_api import RedditApi
-from collectors.reddit_things import FULLNAME, PLATFORM, fate, fullname, unmarked
+from collectors.reddit_things import FULLNAME, PLATFORM, Fate, fate, fullname, unmarked
 from pipeline.decoding import check
 from pipeline.errors import TryLater
 from pipeline.model import Mention, Removal
@@ -59,7 +59,8 @@ class Checks:
 
     What moderators or filters took away is hidden, until it is back. What its author took away is
     erased. What Reddit does not know is hidden first (a subreddit may close for a day) and erased
-    when it is still not there in the next round. ``read`` makes a word of a thing.
+    when it is still not there in the next round. ``read`` makes a word of a thing. What a listing
+    shows as taken away is ``noticed``, and looked at before the others.
     """
 
     def __init__(
@@ -78,24 +79,44 @@ class Checks:
         self._read = read
         terms = policy(PLATFORM)
         days, hours = timedelta(days=terms.recheck_days), timedelta(hours=terms.recheck_hours)
+        self._shown: OrderedDict[str, Fate] = OrderedDict()
+        self._pending: dict[str, None] = {}
         self._rounds = Rechecks(PLATFORM, held, hours, days, AT_ONCE)
 
+    def noticed(self, number: str, became: Fate, *, is_known: bool) -> None:
+        """What a listing shows of a post; only what is new of one that we may hold matters."""
+        before = self._shown.get(number, "here")
+        if before != became and (is_known or before != "here"):
+            self._pending[number] = None
+        if before != became:
+            self._shown[number] = became
+            if len(self._shown) > REMEMBERED:
+                self._shown.popitem(last=False)
+
     def go(self, progress: Progress, stop: threading.Event) -> Iterator[Value | Call]:
-        """The next posts of this round. Raises TryLater, GiveUp."""
+        """What was noticed, and the next posts of this round. Raises TryLater, GiveUp."""
+        while self._pending:
+            some = list(self._pending)[:AT_ONCE]
+            yield from self._look_at(some, progress.own, stop)
+            for number in some:
+                self._pending.pop(number, None)
         due = self._rounds.due(progress.own, self._clock.now())
-        asked = [number for number in due if FULLNAME.fullmatch(number)]
-        if asked:
-            yield Call.CALL
-            found = self._found(asked, stop)
-            for number in asked:
-                yield from self._judged(number, found.get(number), progress.own)
+        yield from self._look_at(due, progress.own, stop)
         if due:
             self._rounds.done(progress.own, due[-1])
 
-    def removal(self, number: str, kind: str) -> Removal:
-        """That a post is hidden, shown again, or gone."""
-        told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": self._clock.now()}
-        return check(Removal, told | {"scope": "mention"})
+    def _look_at(
+        self, numbers: Sequence[str], own: dict[str, Any], stop: threading.Event
+    ) -> Iterator[Value | Call]:
+        asked = [number for number in numbers if FULLNAME.fullmatch(number)]
+        if not asked:
+            return
+        yield Call.CALL
+        if stop.is_set():
+            return
+        found = self._found(asked, stop)
+        for number in asked:
+            yield from self._judged(number, found.get(number), own)
 
     def _found(self, asked: Sequence[str], stop: threading.Event) -> Mapping[str, Any]:
         told = self._api.get("api/info", {"id": ",".join(asked), "limit": AT_ONCE}, stop)
@@ -103,9 +124,11 @@ class Checks:
 
     def _judged(self, number: str, thing: Any, own: dict[str, Any]) -> Iterator[Value]:
         state: away.State = "missing" if thing is None else fate(thing)
-        kind = away.told(own, number, state)
+        now = self._clock.now()
+        kind = away.told(own, number, state, now)
         if kind is not None:
-            yield self.removal(number, kind)
+            told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": now}
+            yield check(Removal, told | {"scope": "mention"})
         if state == "here":
             yield from self._edited(thing)
 

@@ -269,6 +269,19 @@ def test_an_answer_that_is_no_listing_takes_nothing_away(platform: reddit.Reddit
     assert removals(listener) == []
 
 
+def test_what_a_listing_shows_as_removed_is_looked_at_at_once(platform: reddit.Reddit) -> None:
+    """And again when it is back; each change costs one question, however long it stands there."""
+    clock = ManualClock(START)
+    before = dict(platform.comment(1, START, "Acme is down"))
+    listener = heard(platform, clock)
+    platform.things["t1_1"] |= {"body": "[removed]", "author": "[deleted]"}
+    listener.for_(timedelta(minutes=10), clock)
+    platform.things["t1_1"] = before
+    listener.for_(timedelta(minutes=10), clock)
+    assert removals(listener) == [("reddit:t1_1", "hidden"), ("reddit:t1_1", "shown")]
+    assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
+
+
 def test_a_deleted_account_takes_its_posts_along(platform: reddit.Reddit) -> None:
     """Reddit leaves the text and drops the name; its terms ask that we keep neither."""
     clock = ManualClock(START)
