@@ -15,6 +15,7 @@ from pipeline.ports import Rows
 from sinks import batches
 from sinks.keys import Keys
 from sinks.removals import Request, Requests, requests
+from sinks.spend import spend_table
 
 _SUBJECT = pa.schema([("subject", pa.string())])
 _NAMED = pa.schema([("subject", pa.string()), ("id", pa.string())])
@@ -65,6 +66,8 @@ class Write:
             self._upsert("fct_decision", batches.decision_table(rows.decisions, self._at))
         if rows.coverage:
             self._upsert("fct_coverage", batches.coverage_table(rows.coverage))
+        if rows.spend:
+            self._upsert("fct_spend", spend_table(rows.spend))
         self.erased = list(dict.fromkeys(self.erased))
 
     def _upsert(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:

@@ -188,6 +188,19 @@ def sources(warehouse: "Warehouse", _part: Part, now: datetime) -> list[Doc]:
         is_blind = gap_to is not None and (read_to is None or gap_to > read_to)
         doc = {"id": f"{source}|{track or ''}", "source": source, "track": track}
         docs.append(doc | {"read_to": read_to, "is_blind": is_blind, "gaps": gaps})
+    return _with_spend(docs, warehouse, now)
+
+
+def _with_spend(docs: list[Doc], warehouse: "Warehouse", now: datetime) -> list[Doc]:
+    """The same, with what paid sources have cost today and this month at the source itself."""
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    for row in warehouse.rows("spend_now", day=day, month=day.replace(day=1)):
+        spend, number = dict(row), f"{row['source']}|"
+        doc = next((doc for doc in docs if doc["id"] == number), None)
+        if doc is None:
+            of_all = {"id": number, "source": spend["source"], "track": None, "read_to": None}
+            docs.append(doc := of_all | {"is_blind": False, "gaps": []})
+        doc["spend"] = {name: told for name, told in spend.items() if name != "source"}
     return docs
 
 

@@ -255,6 +255,14 @@ GROUP BY source ORDER BY source;
 -- The machine's links, by their state.
 SELECT state, count(*) AS links FROM fct_link GROUP BY state ORDER BY state;
 
+-- name: spend_now
+-- What each paid source has cost since $day began, and since $month did.
+SELECT source,
+    coalesce(sum(reads) FILTER (WHERE day >= $day::timestamp), 0)::bigint AS reads_today,
+    coalesce(sum(cost) FILTER (WHERE day >= $day::timestamp), 0) AS cost_today,
+    sum(reads)::bigint AS reads_month, sum(cost) AS cost_month
+FROM spend WHERE day >= $month::timestamp GROUP BY source ORDER BY source;
+
 -- name: coverage_gaps
 -- From when to when a source was blind, and why: what ended after $since, the newest first.
 SELECT source, track, from_at, to_at, cause FROM coverage

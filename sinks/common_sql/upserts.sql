@@ -107,6 +107,14 @@ WHERE excluded.to_at > fct_coverage.to_at
    OR (excluded.to_at = fct_coverage.to_at
        AND coalesce(excluded.cause, '') > coalesce(fct_coverage.cause, ''));
 
+-- name: fct_spend
+-- The newest word on a day: what was paid in advance may have been given back.
+INSERT INTO fct_spend @new_rows(fct_spend)
+ON CONFLICT (source, day) DO UPDATE SET
+    reads = excluded.reads, cost = excluded.cost, told_at = excluded.told_at
+WHERE excluded.told_at > fct_spend.told_at
+   OR (excluded.told_at = fct_spend.told_at AND excluded.reads > fct_spend.reads);
+
 -- name: removals_of
 -- What is asked of the mentions and authors of a batch, by their keyed hashes.
 SELECT subject, scope, kind, asked_at FROM fct_removal

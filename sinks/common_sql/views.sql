@@ -161,6 +161,10 @@ LEFT JOIN incident_lead d ON d.incident_id = coalesce(i.official_id, i.incident_
 CREATE VIEW coverage AS
 SELECT source, nullif(track, '') AS track, from_at, to_at, is_gap, cause FROM fct_coverage;
 
+-- name: spend
+-- What reading paid sources has cost, by day (UTC), in the currency of the settings.
+CREATE VIEW spend AS SELECT source, day, reads, cost FROM fct_spend;
+
 -- name: mentions_hourly
 -- Mentions (repeats and removed ones included) and witnesses of reports by hour of event_at. A
 -- mention of two tracks counts for both; one without a track counts under NULL.

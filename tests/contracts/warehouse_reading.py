@@ -1,13 +1,13 @@
 """What every warehouse must answer: its views, the page's and the watch's queries, free SQL."""
 
 from collections.abc import Callable
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
 
 from pipeline.errors import Misuse
-from pipeline.model import Coverage, Removal
+from pipeline.model import Coverage, Removal, Spend
 from pipeline.ports import Row, Rows, Warehouse
 from tests.contracts.warehouse_words import (
     OFFICIAL,
@@ -264,6 +264,29 @@ class ReadingContract:
         assert warehouse.rows("coverage_gaps") == [newer, gap]
         assert warehouse.rows("coverage_gaps", limit=1) == [newer]
         assert warehouse.rows("coverage_gaps", since=minutes(9)) == [newer]
+
+    def test_what_a_source_has_cost_is_its_newest_word_on_each_day(
+        self, warehouse: Warehouse
+    ) -> None:
+        """In any order; what was paid in advance and given back makes it less."""
+
+        def spent(day: int, reads: int, at: float) -> Spend:
+            when = START.replace(hour=0) + timedelta(days=day)
+            return Spend(source="x", day=when, reads=reads, cost=reads / 2, at=minutes(at))
+
+        words = [spent(0, 100, 1), spent(1, 8, 9), spent(0, 40, 5), spent(-9, 2, 0)]
+        for batch in (words, words[2:3], words[:1]):
+            warehouse.write(Rows(spend=batch), START)
+        told = sorted((row["reads"], row["cost"]) for row in view(warehouse, "spend"))
+        assert told == [(2, 1.0), (8, 4.0), (40, 20.0)]
+        midnight = START.replace(hour=0)
+        [now] = warehouse.rows("spend_now", day=midnight, month=midnight.replace(day=1))
+        month = {"reads_month": 48, "cost_month": 24.0}
+        day = {"reads_today": 48, "cost_today": 24.0}
+        assert now == {"source": "x", **day, **month}
+        tomorrow = midnight + timedelta(days=1)
+        [later] = warehouse.rows("spend_now", day=tomorrow, month=midnight.replace(day=1))
+        assert (later["reads_today"], later["reads_month"]) == (8, 48)
 
     def test_snapshot_may_be_made_any_time(self, warehouse: Warehouse) -> None:
         """A snapshot changes nothing for whoever writes on."""

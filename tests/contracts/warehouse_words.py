@@ -44,6 +44,7 @@ VIEWS = {
         "is_proposed, official_id, lead_seconds, witnesses, mentions"
     ),
     "coverage": "source, track, from_at, to_at, is_gap, cause",
+    "spend": "source, day, reads, cost",
     "mentions_hourly": "track, hour, intent, topic, mentions, witnesses",
     "removals": "id, kind, asked_at, done_at",
     "crowd": (

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pipeline.errors import GiveUp
-from pipeline.model import Coverage, Decision
+from pipeline.model import Coverage, Decision, Spend
 from pipeline.ports import Rows
 from tests.web.scene import OFFICIAL, PROPOSAL, TOKEN, Page, feedback, official, proposal, running
 from web.app import HERE
@@ -222,6 +222,18 @@ def test_sources_tell_when_they_were_blind(page: Page, client: httpx.Client) -> 
     assert client.get("/api/sources").json()["sources"][1]["is_blind"] is False
 
 
+def test_a_paid_source_tells_what_it_has_cost(page: Page, client: httpx.Client) -> None:
+    """Today and this month, at the source and at none of its tracks."""
+    now = datetime.now(UTC)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    read = Coverage(source="x", track="acme", from_at=day - timedelta(1), to_at=day)
+    bill = Spend(source="x", day=day, reads=12, cost=0.06, at=now)
+    page.warehouse.write(Rows(coverage=[read], spend=[bill]), now)
+    told = {source["id"]: source for source in client.get("/api/sources").json()["sources"]}
+    assert "spend" not in told["x|acme"]
+    assert (told["x|"]["spend"]["reads_today"], told["x|"]["spend"]["cost_month"]) == (12, 0.06)
+
+
 # ---- starting and failing -----------------------------------------------------------------------
 
 
@@ -383,6 +395,7 @@ def test_a_foreign_page_cannot_decide(
         (b'{"subject": "x:1", "verb": "explode"}', 400),
         (b'{"subject": "x:1", "verb": "link"}', 400),
         (b'{"subject": "groundswell:1", "verb": "merge", "value": "status:nosuch"}', 404),
+        (b'{"subject": "status:nosuch", "verb": "accept"}', 404),
         (b'{"subject": "x:1", "verb": "relabel", "value": "nohead=x"}', 400),
         (b'{"subject": "' + b"x" * 300_000 + b'"}', 413),
     ],
