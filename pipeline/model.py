@@ -162,13 +162,16 @@ class Removal(Word):
 
     ``removal`` is a mention's id or ``source:author_id``; ``scope`` says which, and without it
     both are meant. ``shown`` undoes ``hidden`` (an account off and on); nothing undoes ``erased``.
-    The newest ``at`` has the last word among hidden and shown.
+    The newest ``at`` has the last word among hidden and shown. ``by`` and ``reason``: who asked for
+    it and why, for the receipt.
     """
 
     removal: Name
     kind: Literal["hidden", "erased", "shown"]
     at: Instant
     scope: Literal["mention", "author"] | None = None
+    by: Annotated[str, Field(max_length=200)] | None = None
+    reason: Annotated[str, Field(max_length=1000)] | None = None
 
     @property
     def key(self) -> str:
@@ -424,7 +427,8 @@ class Decision(Word):
     """What a person settled. ``id`` is made by the client, so that sending it twice is harmless.
 
     ``subject`` is a mention's id (relabel: value ``HEAD=NAME``; link, unlink: value an incident's
-    id) or a proposal's id (accept, dismiss; merge: value the official incident's id).
+    id), a proposal's id (accept, dismiss), or any incident's (merge: value the incident of which
+    it is part; accept takes that back).
     """
 
     id: Name

@@ -7,13 +7,13 @@ what a person ever said of an incident is not touched. Where both name each othe
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
 from pipeline.incidents import Book
-from pipeline.model import CLOSED, Decision, Incident
+from pipeline.model import CLOSED, PROPOSAL, Decision, Incident
 
 #: Who merges, where a decision says who decided.
 OURSELVES: Final = "groundswell"
@@ -81,6 +81,35 @@ def merged(part: Incident, whole: Incident) -> Decision:
         # Not when we noticed: the same incidents give the same word, whoever reads them when.
         at=max(part.opened_at, whole.opened_at),
     )
+
+
+def concerned(decision: Decision) -> list[str]:
+    """The incidents that ``objection`` asks about."""
+    if decision.verb == "merge":
+        return [decision.value]
+    if decision.verb == "accept" and not decision.subject.startswith(PROPOSAL):
+        return [decision.subject]
+    return []
+
+
+def objection(
+    decision: Decision, official_of: Callable[[str], str | None], is_there: Callable[[str], bool]
+) -> str | None:
+    """Why a person's word on an incident cannot be carried out, None if it can.
+
+    ``official_of`` says what an incident is part of by now, ``is_there`` whether there is one.
+    """
+    if decision.verb == "merge":
+        if decision.value == decision.subject:
+            return "merge wants another incident than this one"
+        if not is_there(decision.value):
+            return "merge wants an incident that is there: none has this id"
+        if official_of(decision.value) == decision.subject:
+            return "the incident to merge into is part of this one: accept it first"
+    is_tools = not decision.subject.startswith(PROPOSAL)
+    if decision.verb == "accept" and is_tools and official_of(decision.subject) is None:
+        return "accept wants a proposal's id, or that of an incident that is part of another"
+    return None
 
 
 def _names(official: list[Incident]) -> _Names:

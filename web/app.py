@@ -24,6 +24,7 @@ from starlette.templating import Jinja2Templates
 from pipeline.decoding import check
 from pipeline.errors import GroundswellError, SetAside, TryLater
 from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal
+from pipeline.twins import concerned, objection
 from web.feed import Feed, encode
 from web.hooks import Hook
 from web.hooks import route as hook_route
@@ -202,9 +203,14 @@ class Api:
         filled = {"id": str(uuid.uuid4()), "by": "page", "at": self._clock.now()}
         decision = check(Decision, filled | {k: v for k, v in given.items() if v is not None})
         # Links follow a merge at once: one into nowhere would take them from their incident.
-        target = Part("incident", id=decision.value)
-        if decision.verb == "merge" and await self._feed.read(target) is None:
-            raise HTTPException(404, "merge wants an incident that is there: none has this id")
+        known = {n: await self._feed.read(Part("incident", id=n)) for n in concerned(decision)}
+        told = objection(
+            decision,
+            lambda number: (known[number] or {}).get("official_id"),
+            lambda number: known[number] is not None,
+        )
+        if told is not None:
+            raise HTTPException(404, told)
         await run_in_threadpool(self._decide, decision)
         return Response(decision.to_json(), 202, media_type="application/json")
 
@@ -307,6 +313,7 @@ def _removals(given: Mapping[str, Any], clock: "Clock") -> list[Removal]:
             raise HTTPException(400, f"{field} is a list of ids")
         for key in keys:
             what = {"removal": key, "kind": "erased", "at": now, "scope": scope}
+            what |= {name: given.get(name) for name in ("by", "reason")}
             removals.append(check(Removal, what))
     if not removals:
         raise HTTPException(400, "name at least one of mentions, authors")

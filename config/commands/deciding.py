@@ -18,7 +18,7 @@ from pipeline.model import Decision, Removal, Verb
 
 if TYPE_CHECKING:
     from config.scale import Desk
-    from pipeline.ports import Warehouse
+    from pipeline.ports import Row, Warehouse
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -29,8 +29,9 @@ def register(commands: Commands) -> None:
         "decide",
         help="a person's decision, which always wins",
         description="relabel MENTION HEAD=NAME | link MENTION INCIDENT | unlink MENTION INCIDENT | "
-        "accept PROPOSAL | dismiss PROPOSAL | merge PROPOSAL INCIDENT. Goes through the running "
-        "process if there is one. Prints the decision.",
+        "accept PROPOSAL | dismiss PROPOSAL | merge INCIDENT INTO (proposals and incidents of "
+        "tools alike; accept INCIDENT takes it back). Goes through the running process if there "
+        "is one. Prints the decision.",
     )
     decide.add_argument("verb", choices=get_args(Verb), metavar="VERB")
     decide.add_argument("subject", metavar="SUBJECT")
@@ -44,10 +45,12 @@ def register(commands: Commands) -> None:
         help="erase mentions or authors for good; prints a receipt",
         description="Erases text, handle, links and labels from the warehouse, its snapshot and "
         "the local broker, so that the bytes are gone and cannot come back. Counts stay. Prints a "
-        "receipt as JSON.",
+        "receipt as JSON, which is kept in the view erasures: what, when, why and by whom.",
     )
     forget.add_argument("--mention", action="append", default=[], metavar="SOURCE:ID")
     forget.add_argument("--author", action="append", default=[], metavar="SOURCE:ID")
+    forget.add_argument("--by", default=None, metavar="NAME", help="who asks; default: your login")
+    forget.add_argument("--reason", default=None, metavar="WORDS", help="why, for the receipt")
     forget.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     forget.set_defaults(run=run_forget)
 
@@ -84,8 +87,8 @@ def _makes_sense(decision: Decision, known: settings.Settings) -> None:
     from config.names import label_names
     from pipeline.model import PROPOSAL
 
-    if decision.verb in {"accept", "dismiss"} and not decision.subject.startswith(PROPOSAL):
-        raise Misuse(f"{decision.verb} wants a proposal's id, which begins with {PROPOSAL}")
+    if decision.verb == "dismiss" and not decision.subject.startswith(PROPOSAL):
+        raise Misuse(f"dismiss wants a proposal's id, which begins with {PROPOSAL}")
     if decision.verb == "relabel":
         head, _, name = decision.value.partition("=")
         names = label_names(known).get(head)
@@ -94,9 +97,18 @@ def _makes_sense(decision: Decision, known: settings.Settings) -> None:
 
 
 def _has_target(decision: Decision, warehouse: "Warehouse") -> None:
-    """Raises Misuse for a merge into an incident that nobody knows: its links would go astray."""
-    if decision.verb == "merge" and not warehouse.rows("incident", id=decision.value):
-        raise Misuse(f"merge wants an incident that is there: none has the id {decision.value!r}")
+    """Raises Misuse for a word on incidents that cannot be carried out: links would go astray."""
+    from pipeline.twins import objection
+
+    def found(number: str) -> "Row | None":
+        return next(iter(warehouse.rows("incident", id=number)), None)
+
+    def official_of(number: str) -> str | None:
+        row = found(number)
+        return None if row is None else row["official_id"]
+
+    if told := objection(decision, official_of, lambda number: found(number) is not None):
+        raise Misuse(told)
 
 
 def _decide_on_files(path: Path, known: settings.Settings, decision: Decision) -> None:
@@ -137,7 +149,14 @@ def run_forget(options: argparse.Namespace) -> int:
     now = SystemClock().now()
     try:
         removals = [
-            Removal(removal=name, kind="erased", at=now, scope=scope)
+            Removal(
+                removal=name,
+                kind="erased",
+                at=now,
+                scope=scope,
+                by=options.by or getpass.getuser(),
+                reason=options.reason,
+            )
             for scope, names in (("mention", options.mention), ("author", options.author))
             for name in names
         ]
@@ -161,6 +180,7 @@ def _forget_on_files(
     running = note.read(note.beside(path))
     if running is not None:
         asked = {"mentions": options.mention, "authors": options.author}
+        asked |= {"by": removals[0].by, "reason": removals[0].reason}
         return note.call(running, "/api/forget", asked)
     return _forget_here(path, known, removals)
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.incidents import Book
 from pipeline.model import Decision, Incident
-from pipeline.twins import Twins
+from pipeline.twins import Twins, objection
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 PAGE = "statuspage-acme:z3lct0r596n4"
@@ -122,3 +122,37 @@ def test_a_merge_is_told_once_and_is_the_same_in_any_order() -> None:
         START + timedelta(minutes=4),
         START + timedelta(minutes=2),
     ]
+
+
+@pytest.mark.parametrize(
+    ("word", "objects"),
+    [
+        (decided("merge", PAGER, PAGE), False),
+        (decided("merge", PAGE, PAGER), True),
+        (decided("merge", PAGER, "jsm:nosuch"), True),
+        (decided("merge", PAGER, PAGER), True),
+        (decided("accept", PAGER), False),
+        (decided("accept", PAGE), True),
+        (decided("accept", "groundswell:acme-1"), False),
+        (decided("dismiss", "groundswell:acme-1"), False),
+    ],
+)
+def test_what_cannot_be_decided_is_objected_to(word: Decision, objects: bool) -> None:
+    """A merge into nowhere or in a circle, taking out what is part of nothing."""
+    parts = {PAGER: PAGE, PAGE: None}
+    told = objection(word, parts.get, parts.__contains__)
+    assert (told is not None) == objects
+
+
+def test_a_merge_is_turned_around_by_two_words() -> None:
+    """First it is taken back, then the other one becomes the part."""
+    book = Book()
+    for one in (page(), pager(links=["https://stspg.example/x1"])):
+        book.put(one)
+    Twins(book).merges()
+    later: dict[str, Any] = {"by": "ann", "at": START + timedelta(hours=1)}
+    book.decide(Decision(id="a", subject=PAGER, verb="accept", **later))
+    book.decide(Decision(id="b", subject=PAGE, verb="merge", value=PAGER, **later))
+    assert (book.resolve(PAGE), book.resolve(PAGER)) == (PAGER, PAGER)
+    assert [one.incident.id for one in book.standing()] == [PAGER]
+    assert Twins(book).merges() == []

@@ -295,6 +295,23 @@ def test_a_proposal_is_merged(page: Page, tab: Tab) -> None:
     expect(tab.locator("#posts .text")).to_have_text("cannot pay")
 
 
+def test_incidents_of_two_tools_are_merged_and_taken_apart(page: Page, tab: Tab) -> None:
+    """The one that stands shows both sources; whoever was wrong takes it back."""
+    now = datetime.now(UTC)
+    other = "pagerduty:PFQZPSY"
+    page.write(official(now), official(now, id=other, title="Checkout pages somebody"))
+    tab.goto(f"{page.url}/incidents/{quote(other)}")
+    tab.get_by_label("Merge into").select_option(OFFICIAL)
+    tab.get_by_role("button", name="Merge").click()
+    link = tab.locator("#about").get_by_role("link", name="Checkout errors in the north")
+    link.click(timeout=PATIENCE)
+    also = tab.locator("#told-also")
+    expect(also).to_contain_text("Also told by pagerduty: Checkout pages somebody")
+    also.get_by_role("link", name="Checkout pages somebody").click()
+    tab.get_by_role("button", name="Take it out again").click()
+    expect(tab.locator("#about")).to_have_text("Opened by its owner.", timeout=PATIENCE)
+
+
 def test_a_label_is_set_right(page: Page, tab: Tab) -> None:
     """A post's page shows its labels and takes a person's word for them."""
     page.write(official(datetime.now(UTC)), feedback("is it down?", id="1"))

@@ -39,9 +39,9 @@ function showHead() {
     incident.impact && incident.impact !== "none" ? badge("severity", `impact ${incident.impact}`) : null].filter(Boolean));
   const about = incident.is_proposed
     ? [incident.official_id ? "Proposed from what people wrote; now part of " : "Proposed from what people wrote. Nobody official has said so."]
-    : ["Opened by its owner."];
-  if (incident.is_proposed && incident.official_id) {
-    about.push(ownLink("incidents", incident.official_id, {}, el("bdi", {}, officialOne()?.title ?? "the official incident")), ".");
+    : [incident.official_id ? "Opened by its owner, as a part of " : "Opened by its owner."];
+  if (incident.official_id) {
+    about.push(ownLink("incidents", incident.official_id, {}, el("bdi", {}, whole()?.title ?? "the official incident")), ".");
   }
   $("about").replaceChildren(...about);
   $("facts").replaceChildren(...[
@@ -66,6 +66,19 @@ function showOfficial() {
   $("no-word").textContent = incident.is_proposed ? "No official word: this incident is our proposal." : "The owner has published no update.";
   const link = incident.is_proposed ? null : foreignLink(incident.url, "official page ↗");
   $("official-link").replaceChildren(...(link ? [link] : []));
+  const told = others.filter((other) => !other.is_proposed && other.official_id === pageId);
+  $("told-also").replaceChildren(...told.map((other) => el("li", {}, "Also told by ", tool(other.id), ": ",
+    ownLink("incidents", other.id, {}, el("bdi", {}, other.title)), " ", pill(other.status), " ", foreignLink(other.url, "its page ↗") ?? "")));
+}
+
+/** Whose incident an id names: what stands before the colon. */
+function tool(id) {
+  return el("b", {}, id.split(":", 1)[0]);
+}
+
+/** The incident of which this one is a part. */
+function whole() {
+  return others.find((other) => other.id === incident.official_id);
 }
 
 /** The official incident that this one is, or became. */
@@ -89,8 +102,20 @@ function showIncident({ all }) {
   showHead();
   showOfficial();
   showTimeline();
-  $("actions").hidden = !incident.is_proposed || CLOSED.has(incident.status) || Boolean(incident.official_id);
-  $("accept").hidden = incident.status !== "proposed";
+  $("accept").hidden = isOver() || (incident.status !== "proposed" && !isPart());
+  $("accept").textContent = isPart() ? "Take it out again" : "Accept";
+  $("dismiss").hidden = isOver() || !incident.is_proposed;
+  showMerge();
+}
+
+/** Whether a proposal has ended or became something else: nothing is left to decide. */
+function isOver() {
+  return incident.is_proposed && (CLOSED.has(incident.status) || Boolean(incident.official_id));
+}
+
+/** Whether this is a tool's incident that is part of another tool's. */
+function isPart() {
+  return !incident.is_proposed && Boolean(incident.official_id);
 }
 
 // ---- the crowd beside the official word ---------------------------------------------------------
@@ -128,11 +153,11 @@ function showCrowd({ all }) {
 async function settle(verb, words, value) {
   if (await decide(pageId, verb, value)) say(words);
 }
-$("accept").addEventListener("click", () => settle("accept", "Accepted. The page follows in a moment."));
+$("accept").addEventListener("click", () => settle("accept", isPart() ? "Taken out. Its posts follow in a moment." : "Accepted. The page follows in a moment."));
 $("dismiss").addEventListener("click", () => settle("dismiss", "Dismissed. It takes no more posts."));
 $("merge-form").addEventListener("submit", (event) => {
   event.preventDefault();
-  settle("merge", "Merged. Its posts move to the official incident.", $("merge-into").value);
+  settle("merge", "Merged. Its posts move to the other incident.", $("merge-into").value);
 });
 
 function showChoices({ all }) {
@@ -140,13 +165,20 @@ function showChoices({ all }) {
   if (incident) {
     showHead();
     showTimeline();
+    showOfficial();
   }
   const select = $("merge-into");
   const chosen = select.value;
-  const official = all.filter((other) => !other.is_proposed && other.id !== pageId);
+  const official = all.filter((other) => !other.is_proposed && other.id !== pageId && !other.official_id);
   select.replaceChildren(...official.map((other) => el("option", { value: other.id }, `${other.title} (${other.status})`)));
   if (official.some((other) => other.id === chosen)) select.value = chosen;
-  $("merge-form").hidden = official.length === 0;
+  showMerge();
+}
+
+function showMerge() {
+  if (!incident) return;
+  $("merge-form").hidden = isOver() || Boolean(incident.official_id) || $("merge-into").options.length === 0;
+  $("actions").hidden = ["accept", "dismiss", "merge-form"].every((id) => $(id).hidden);
 }
 
 // ---- posts with reasons -------------------------------------------------------------------------
