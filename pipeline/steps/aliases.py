@@ -35,6 +35,8 @@ _NUMBER = r"(\d{1,6}(?:\.\d{1,6}){0,3})(?!\w|\.\d)"
 _SYSTEM = re.compile(rf"\s{{0,2}}v?{_NUMBER}")
 _SPELT = re.compile(rf"[ .:#]{{0,3}}v?{_NUMBER}")
 _SHORT = re.compile(rf"{_NUMBER}")
+#: How likely a name is a place that something leads to: "in Leeds", "#leeds", a postcode.
+LED = 0.9
 #: A British postcode, whole or its first half, which is taken only where a place is to be expected.
 _POSTCODE = re.compile(r"[A-Z]{1,2}\d[A-Z\d]?(?P<rest> ?\d[A-Z]{2})?(?!\w)", re.IGNORECASE)
 #: Words before a number that make it a version; ``v`` is looked for together with its digit.
@@ -136,7 +138,10 @@ class Aliases:
                 if label is not None:
                     labels[head] = label
         if mention.place and (given := self._given(mention)):
-            labels["place"] = given
+            # "Down in Leeds", written in Manchester, is about Leeds; a bare name may be anything.
+            said = labels.get("place")
+            if said is None or said.p < LED or places.holds(said.name, given.name):
+                labels["place"] = given
         if mention.app_version:
             labels["version"] = _label("version", (told := mention.app_version[:50]), 1.0, told)
         return labels
@@ -149,7 +154,7 @@ class Aliases:
         if not hits:
             return None
         best = max(hits, key=lambda h: (_NARROW[_where(h).kind], h.end - h.start, -h.start))
-        return _label("place", _where(best).name, 0.95, given[best.start : best.end])
+        return _placed(_where(best), 0.95, given[best.start : best.end])
 
     def _hits(self, text: str, raw: Sequence[_Raw], tracks: Iterable[str]) -> list[_Hit]:
         text = _of_one_length(text)
@@ -356,14 +361,14 @@ def _place_p(hit: _Hit, text: str) -> float:
     found = text[hit.start : hit.end]
     before = text[max(0, hit.start - 24) : hit.start]
     if _where(hit).kind == "named" or hit.target.kind == "postcode":
-        return 0.9  # the settings name it themselves
+        return LED  # the settings name it themselves
     capital = found[:1].isupper() or not found[:1].islower()
     common = found.lower() in places.knowledge().common_words or len(found) <= 3
     word = before.rstrip().rpartition(" ")[2].lstrip("(\"“‘'").lower()
     if text[hit.end :] == "...":
         return 0.0  # the platform cut the post short, maybe within the word
     if before.endswith("#") or (word in places.knowledge().lead_ins and before[-1:] == " "):
-        return 0.9 if capital or not common else 0.0
+        return LED if capital or not common else 0.0
     if common:
         return 0.85 if found.isupper() and not text.isupper() and len(found) <= 3 else 0.0
     return 0.82 if capital else 0.7

@@ -123,6 +123,11 @@ def contains(region: Place, place: Place) -> bool:
     return region == place
 
 
+def holds(region: str, place: str) -> bool:
+    """Whether the place of that name lies in the region of this name, or may be the same."""
+    return any(contains(wide, one) for wide in locate(region) for one in locate(place))
+
+
 @cache
 def wider(place: Place) -> tuple[str, ...]:
     """The region, if we know its name, and the country that a city lies in; else nothing."""

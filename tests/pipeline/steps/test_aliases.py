@@ -101,10 +101,21 @@ def test_a_place_is_found_where_the_regions_allow_it(text: str, place: str | Non
     assert found(text).get("place") == place
 
 
-def test_the_place_that_the_platform_gives_goes_first() -> None:
-    """Where a post was made is better known than what it speaks of."""
-    label = labels("down in Leeds", place="Manchester, England")["place"]
-    assert (label.name, label.sure) == ("Manchester", True)
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("down in Leeds", "Leeds"),
+        ("#leeds is down", "Leeds"),
+        ("down", "Manchester"),
+        ("Leeds is down", "Manchester"),
+        ("down in the United Kingdom", "Manchester"),
+        ("down in Manchester", "Manchester"),
+    ],
+)
+def test_the_place_that_the_platform_gives(text: str, place: str) -> None:
+    """It counts unless the text says clearly that it is about another, and no wider, one."""
+    label = labels(text, place="Manchester, England")["place"]
+    assert (label.name, label.sure) == (place, True)
 
 
 def test_without_a_track_any_large_city_counts() -> None:
