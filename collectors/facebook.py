@@ -113,7 +113,7 @@ class Facebook:
         queries = [Query(TAGS), Query(FEED)]
         self._poller = Poller(name, clock, self, queries, habits, Budget(*LIMITS))
         self.totals = self._poller.totals
-        self.trouble = self._poller.trouble
+        self._late: str | None = None
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: from ``look_back_hours`` ago."""
@@ -121,6 +121,11 @@ class Facebook:
             yield from self._poller.items(cursor, stop)
         finally:
             self._api.close()
+
+    def trouble(self) -> str | None:
+        """One line when too little comes or is looked at again, else None."""
+        told = [one for one in (self._late, self._poller.trouble()) if one is not None]
+        return "; ".join(told) or None
 
     def page(
         self, query: Query, since: datetime, before: str | None, stop: threading.Event
@@ -238,6 +243,7 @@ class Facebook:
                 yield Call.CALL
                 yield from self._look_at(number, progress.own, stop)
             self._rechecks.done(progress.own, number)
+        self._late = self._rechecks.trouble(progress.own, self._clock.now())
 
     def _look_at(self, number: str, own: dict[str, Any], stop: threading.Event) -> Iterator[Value]:
         """What has become of one post or comment."""

@@ -152,9 +152,10 @@ class Reddit:
             self._api.close()
 
     def trouble(self) -> str | None:
-        """One line when a subreddit is closed to us, or nothing has come for too long."""
-        closed = [f"r/{name} is closed to us ({why})" for name, why in self._closed.items()]
-        return "; ".join(closed) or self._poller.trouble()
+        """One line when a subreddit is closed to us, or too little comes or is looked at again."""
+        told = [f"r/{name} is closed to us ({why})" for name, why in self._closed.items()]
+        told += [one for one in (self._checks.trouble, self._poller.trouble()) if one is not None]
+        return "; ".join(told) or None
 
     def page(
         self, query: Query, since: datetime, before: str | None, stop: threading.Event

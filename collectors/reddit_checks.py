@@ -81,6 +81,7 @@ class Checks:
         days, hours = timedelta(days=terms.recheck_days), timedelta(hours=terms.recheck_hours)
         self._shown: OrderedDict[str, Fate] = OrderedDict()
         self._pending: dict[str, None] = {}
+        self.trouble: str | None = None
         self._rounds = Rechecks(PLATFORM, held, hours, days, AT_ONCE)
 
     def noticed(self, number: str, became: Fate, *, is_known: bool) -> None:
@@ -104,6 +105,7 @@ class Checks:
         yield from self._look_at(due, progress.own, stop)
         if due:
             self._rounds.done(progress.own, due[-1])
+        self.trouble = self._rounds.trouble(progress.own, self._clock.now())
 
     def _look_at(
         self, numbers: Sequence[str], own: dict[str, Any], stop: threading.Event

@@ -75,6 +75,17 @@ class Rechecks:
                     return from_us(at)
         return None
 
+    def trouble(self, own: dict[str, Any], now: datetime) -> str | None:
+        """One line when a round takes twice as long as it should, else None."""
+        stands = own.get(_KEY)
+        if not stands or stands["over"]:
+            return None
+        age = now - from_us(stands["began"])
+        if age < 2 * self.every:
+            return None
+        hours = age / timedelta(hours=1)
+        return f"some of what is kept was not looked at again for {hours:.0f} h"
+
     def _round(self, now: datetime, marks: list[list[Any]]) -> dict[str, Any]:
         """A round that begins; what the one before it knows of looks is kept."""
         is_first = getattr(self.held, _FIRST, None) is not None

@@ -84,6 +84,20 @@ def test_what_is_remembered_is_small_and_never_too_young(count: int, at_once: in
         assert START <= told <= at
 
 
+def test_a_round_that_takes_too_long_is_told() -> None:
+    """More is held than the budget lets us look at: what was deleted stays too long."""
+    rounds = Rechecks("p", Shelf(["a", "b", "c"]), HOUR, 24 * HOUR, at_once=1)
+    own: dict[str, Any] = {}
+    assert rounds.trouble(own, START) is None
+    looked(rounds, own, lambda: START, 1)
+    assert rounds.trouble(own, START + HOUR) is None
+    told = rounds.trouble(own, START + 3 * HOUR)
+    assert told is not None
+    assert "3 h" in told
+    looked(rounds, own, lambda: START + 3 * HOUR, 3)
+    assert rounds.trouble(own, START + 3 * HOUR) is None
+
+
 def test_a_round_waits_for_a_store_that_is_away() -> None:
     """It goes on where it was."""
     is_away = True
