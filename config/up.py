@@ -160,6 +160,7 @@ class Up:
         from config.housekeeping import Housekeeping
         from config.operating.measured import MeasuredWarehouse
         from config.recorder import Recorder
+        from config.retention import Retention
         from pipeline.brokers.local import LocalBroker
 
         known, clock = self._known, self._clock
@@ -194,6 +195,7 @@ class Up:
             "store": parts.store,
             "watch": parts.watch,
             "housekeeping": keeper,
+            "retention": Retention(broker, warehouse, clock, self.stop),
             **self._feeds,
         }
         if self._recording is not None:

@@ -23,6 +23,12 @@ def policy(platform: str) -> Policy:
     return known.get(platform, known["default"])
 
 
+def retained() -> dict[str, int]:
+    """How many days texts may be kept, for the platforms that say so."""
+    told = {name: terms.retain_days for name, terms in _policies().items()}
+    return {name: days for name, days in told.items() if days is not None}
+
+
 @cache
 def _policies() -> dict[str, Policy]:
     text = files("collectors").joinpath("policies.toml").read_text(encoding="utf-8")

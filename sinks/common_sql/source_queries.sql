@@ -18,3 +18,9 @@ WHERE source = $source::text AND event_at >= $since::timestamp AND id > $after::
         OR id IN (SELECT mention_id FROM fct_link WHERE state <> 'unlinked')
         OR id IN (SELECT subject FROM fct_decision WHERE verb = 'link'))
 ORDER BY id LIMIT (coalesce($limit::bigint, 100));
+
+-- name: expired_posts
+-- Ids of the mentions of $source that happened before $before and are still here, so many at most.
+SELECT id FROM fct_mention
+WHERE source = $source::text AND event_at < $before::timestamp AND NOT is_erased
+ORDER BY id LIMIT (coalesce($limit::bigint, 100));
