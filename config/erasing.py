@@ -1,12 +1,17 @@
-"""Erasure over all a local installation holds: warehouse, the broker's topics, recordings."""
+"""Erasure over all that an installation holds: warehouse, the broker's topics, recordings.
 
+Each erasure leaves a receipt in the warehouse (view ``erasures``): what, when, why and by whom,
+without the data themselves.
+"""
+
+import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from config.recording import Recording
 from pipeline.brokers.local import LocalBroker
 from pipeline.model import Removal
-from pipeline.ports import Clock, Rows, Warehouse
+from pipeline.ports import Clock, Receipt, Rows, Warehouse
 
 
 def erase(
@@ -16,7 +21,7 @@ def erase(
     clock: Clock,
     recording: Recording | None = None,
 ) -> dict[str, Any]:
-    """Erases what the removals name, bytes and all, and returns the warehouse's receipt.
+    """Erases what the removals name, bytes and all, and returns the receipt.
 
     The warehouse comes first: its block rows stop what is still on its way from coming back.
     """
@@ -25,8 +30,44 @@ def erase(
     ids = warehouse.write(Rows(removals=removals), now)
     receipt = warehouse.erase(removals, now)
     names = {*ids, *(removal.removal for removal in removals)}
+    places = list(receipt["rewritten"])
     if broker is not None:
         receipt["records"] = broker.erase(names)
+        places.append("topics")
     if recording is not None:
         receipt["recorded_lines"] = recording.erase(names)
-    return receipt
+        places.append("recordings")
+    return keep_receipt(warehouse, removals, receipt, places, clock)
+
+
+def follow_restored(
+    ids: Sequence[str], broker: LocalBroker, recording: Recording | None = None
+) -> None:
+    """Takes from topics and recordings what a restored warehouse had to erase again."""
+    if ids:
+        broker.erase(ids)
+        if recording is not None:
+            recording.erase(ids)
+
+
+def keep_receipt(
+    warehouse: Warehouse,
+    removals: Sequence[Removal],
+    receipt: dict[str, Any],
+    places: Sequence[str],
+    clock: Clock,
+) -> dict[str, Any]:
+    """Writes the receipt into the warehouse; returns it with its id, who asked and why."""
+    first = removals[0]
+    kept = Receipt(
+        id=str(uuid.uuid4()),
+        asked_at=first.at,
+        done_at=clock.now(),
+        by=first.by,
+        reason=first.reason,
+        requests=len(removals),
+        mentions=int(receipt["mentions"]),
+        places=places,
+    )
+    warehouse.write(Rows(receipts=[kept]), kept.done_at)
+    return {"receipt": kept.id, **receipt, "by": kept.by, "reason": kept.reason}

@@ -157,6 +157,7 @@ class Up:
     def _load(self) -> None:
         """Imports what is slow, opens the files, starts a thread for each role."""
         from config import wiring
+        from config.erasing import follow_restored
         from config.housekeeping import Housekeeping
         from config.operating.measured import MeasuredWarehouse
         from config.recorder import Recorder
@@ -168,6 +169,7 @@ class Up:
         self._parts.callback(warehouse.close)
         broker = LocalBroker(known.broker_path, clock)
         self._parts.callback(broker.close)
+        follow_restored(warehouse.erased_again, broker, self._recording)
         self._leave_note()
         parts = wiring.Pipeline(
             known,

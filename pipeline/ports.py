@@ -285,6 +285,23 @@ class RepeatIndex(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was erased on somebody's word, without the data: kept for who asks later.
+
+    ``requests`` mentions and authors were named, ``mentions`` lost their words, in ``places``.
+    """
+
+    id: str
+    asked_at: datetime
+    done_at: datetime
+    by: str | None
+    reason: str | None
+    requests: int
+    mentions: int
+    places: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Rows:
     """What one batch brings to the warehouse. The order within and between batches is free."""
 
@@ -296,6 +313,7 @@ class Rows:
     removals: Sequence[Removal] = ()
     coverage: Sequence[Coverage] = ()
     spend: Sequence[Spend] = ()
+    receipts: Sequence[Receipt] = ()
 
 
 #: One row of an answer, by column name.

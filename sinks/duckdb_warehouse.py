@@ -8,7 +8,8 @@ zone: they come out the same in every session and need no time zone library to b
 import hashlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,14 @@ from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
 from sinks.duckdb_query import answer
 from sinks.duckdb_write import DuckDBUpserts
 from sinks.keys import Keys, read_or_make_key
+from sinks.ledger import Ledger
 from sinks.migrations import PROGRAM_KEY, SCHEMA
+from sinks.removals import requests
 from sinks.write import Write
 
 PROGRAM = "groundswell"
+#: In ``meta`` while bytes of what was erased may stand in the file.
+_HOLDS_ERASED = "holds_erased"
 DUCKDB = Dialect("duckdb_sql")
 
 
@@ -57,6 +62,7 @@ class DuckDBWarehouse:
         self._writing = threading.Lock()
         self._revision = 0
         self._holds_erased = False
+        self._ledger = Ledger(path.with_name(path.name + ".erased"))
         self._snapshot_revision: int | None = None
         try:
             self._prepare(read_only)
@@ -66,7 +72,9 @@ class DuckDBWarehouse:
                     "SELECT coalesce(max(arrival), 0), (SELECT count(*) FROM fct_removal) "
                     "FROM fct_mention"
                 ).fetchall()
+                self._holds_erased = _HOLDS_ERASED in self._meta(cursor)
             self._arrival, self._has_removals = int(found[0][0]), bool(found[0][1])
+            self.erased_again = [] if read_only else self._erase_again()
         except BaseException:
             self._file.close()
             raise
@@ -111,17 +119,48 @@ class DuckDBWarehouse:
         """Writes a batch in one transaction; see the port."""
         if self._keys is None:
             raise GiveUp(f"the warehouse {self.path} is open for reading only")
+        asked = [r for r in requests(rows.removals, self._keys) if r.kind == "erased"]
         with self._writing:
-            with self._file.transaction() as cursor:
-                upserts = DuckDBUpserts(cursor, self._upserts)
-                write = Write(
-                    upserts, self._keys, at, self._arrival, has_removals=self._has_removals
-                )
+            if asked:
+                self._ledger.append(asked)
+            with self._write(self._keys, at) as write:
                 write.take(rows)
-            # Only what was committed counts.
-            self._arrival, self._has_removals = write.arrival, write.has_removals
-            self._revision += 1
-            self._holds_erased |= bool(write.erased)
+        return write.erased
+
+    @contextmanager
+    def _write(self, keys: Keys, at: datetime) -> Iterator[Write]:
+        """A write in a transaction of its own; what it erased is noted with it."""
+        with self._file.transaction() as cursor:
+            upserts = DuckDBUpserts(cursor, self._upserts)
+            write = Write(upserts, keys, at, self._arrival, has_removals=self._has_removals)
+            yield write
+            if write.erased and not self._holds_erased:
+                self._set_meta(cursor, _HOLDS_ERASED, "yes")
+        # Only what was committed counts.
+        self._arrival, self._has_removals = write.arrival, write.has_removals
+        self._revision += 1
+        self._holds_erased |= bool(write.erased)
+
+    def _erase_again(self) -> list[str]:
+        """Erases what the ledger knows and a restored backup does not; the ids of the mentions."""
+        asked = self._ledger.read()
+        if not asked or self._keys is None:
+            return []
+        with self._file.cursor() as cursor:
+            known = set(
+                cursor.execute(
+                    "SELECT subject, scope FROM fct_removal WHERE kind = 'erased'"
+                ).fetchall()
+            )
+            missing = [r for r in asked if r[:2] not in known]
+            if not missing:
+                return []
+            ids = [row[0] for row in cursor.execute("SELECT id FROM fct_mention").fetchall()]
+        subjects = {request.subject for request in missing}
+        meant = [number for number in ids if self._keys.mention(number) in subjects]
+        with self._write(self._keys, datetime.now(UTC)) as write:
+            write.erase_again(missing, meant)
+        self.rewrite()
         return write.erased
 
     def snapshot(self) -> None:
@@ -159,6 +198,8 @@ class DuckDBWarehouse:
         """Writes the file (and its snapshot, if there is one) anew, without what was deleted."""
         with self._writing:
             self._file.rewrite()
+            with self._file.transaction() as cursor:
+                cursor.execute("DELETE FROM meta WHERE key = $key", {"key": _HOLDS_ERASED})
             self._holds_erased = False
             if self._snapshot_names():
                 self._file.copy_to(snapshot_path(self.path))

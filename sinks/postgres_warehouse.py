@@ -47,6 +47,7 @@ _STAGED: Final = (
     "fct_removal",
     "fct_coverage",
     "fct_spend",
+    "fct_erasure",
 )
 #: What held words, names or addresses, and is written anew by an erasure.
 _REWRITTEN: Final = ("fct_mention", "mention_identity", "fct_link")

@@ -4,7 +4,7 @@ The order of the steps is free of meaning for the result; it is chosen so that n
 twice in a transaction: first what removals make of rows that are there, then what is new.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -14,6 +14,7 @@ from pipeline.model import Feedback, LateLink, Removal
 from pipeline.ports import Rows
 from sinks import batches
 from sinks.keys import Keys
+from sinks.receipts import receipt_table
 from sinks.removals import Request, Requests, requests
 from sinks.spend import spend_table
 
@@ -68,6 +69,8 @@ class Write:
             self._upsert("fct_coverage", batches.coverage_table(rows.coverage))
         if rows.spend:
             self._upsert("fct_spend", spend_table(rows.spend))
+        if rows.receipts:
+            self._upsert("fct_erasure", receipt_table(rows.receipts))
         self.erased = list(dict.fromkeys(self.erased))
 
     def _upsert(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
@@ -76,11 +79,19 @@ class Write:
     # ---- removals -------------------------------------------------------------------------------
 
     def _removals(self, removals: Sequence[Removal]) -> None:
-        asked = requests(removals, self._keys)
+        self._remove(requests(removals, self._keys), self._names(removals))
+
+    def erase_again(self, asked: Sequence[Request], ids: Iterable[str]) -> None:
+        """Does once more what a restored backup does not know of, of the mentions ``ids``."""
+        authors = [r.subject for r in asked if r.scope == "author"]
+        self._remove(asked, {*ids, *authors, *map(self._keys.token, authors)})
+        self.erased = list(dict.fromkeys(self.erased))
+
+    def _remove(self, asked: Sequence[Request], names: Collection[str]) -> None:
         rows = [(r.subject, r.scope, r.kind, batches.naive(r.at), self._at, None) for r in asked]
         self._upsert("fct_removal", batches.table(batches.REMOVAL, rows))
         self.has_removals = True
-        found = self._mentions_of(removals)
+        found = self._upsert("mentions_removed", batches.table(_KEY, [(key,) for key in names]))
         state = self._requests((m[0], m[1]) for m in found)
         hidden: list[tuple[str, bool]] = []
         erased: list[tuple[str, str | None]] = []
@@ -97,8 +108,8 @@ class Write:
         self._forget_around([mention_id for mention_id, _ in erased])
         self._name([m[0] for m in found])
 
-    def _mentions_of(self, removals: Sequence[Removal]) -> list[tuple[Any, ...]]:
-        """Rows (id, author_key, event_at, is_hidden, is_erased) that removals may be about."""
+    def _names(self, removals: Sequence[Removal]) -> set[str]:
+        """Mention ids, author keys and tokens that removals may be about."""
         keys: set[str] = set()
         for removal in removals:
             if removal.scope != "author":
@@ -107,7 +118,7 @@ class Write:
                 author_key = self._keys.author(removal.removal)
                 # An erased author's posts stand under the token, so that a repetition finds them.
                 keys |= {author_key, self._keys.token(author_key)}
-        return self._upsert("mentions_removed", batches.table(_KEY, [(key,) for key in keys]))
+        return keys
 
     def _requests(self, mentions: Iterable[tuple[str, str | None]]) -> Requests:
         """All requests about these mentions (id, author_key) and their authors."""

@@ -157,3 +157,7 @@ DELETE FROM mention_identity WHERE mention_id IN (SELECT id FROM @batch(id text)
 -- name: erase_evidence
 -- Takes the reasons for links, which quote the text.
 UPDATE fct_link SET evidence = NULL WHERE mention_id IN (SELECT id FROM @batch(id text) b);
+
+-- name: fct_erasure
+-- Each receipt once.
+INSERT INTO fct_erasure @new_rows(fct_erasure) ON CONFLICT (erasure_id) DO NOTHING;

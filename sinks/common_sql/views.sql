@@ -183,3 +183,8 @@ GROUP BY 1, 2, 3, 4;
 -- for a mention that is not here.
 CREATE VIEW removals AS
 SELECT coalesce(id, subject) AS id, kind, asked_at, done_at, scope FROM fct_removal;
+
+-- name: erasures
+-- Receipts of erasures that people asked for: what, when, why and by whom, never of what.
+CREATE VIEW erasures AS
+SELECT erasure_id, asked_at, done_at, asked_by, reason, requests, mentions, places FROM fct_erasure;

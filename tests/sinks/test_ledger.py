@@ -1,0 +1,104 @@
+"""What was erased stays erased after a backup was put back."""
+
+import shutil
+import tempfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.model import Removal
+from pipeline.ports import Rows
+from sinks.duckdb_warehouse import DuckDBWarehouse
+from sinks.ledger import Ledger
+from sinks.removals import Request
+from tests.contracts.warehouse_words import START, feedback, minutes
+
+AT = datetime(2026, 3, 1, 12, 0)  # noqa: DTZ001 - as the tables hold it
+REQUEST = Request("0123", "mention", "erased", AT)
+
+
+def test_erased_again_after_a_restore(tmp_path: Path) -> None:
+    """The words and their bytes are gone again, of mentions and of authors; the others stay."""
+    path, backup = tmp_path / "groundswell.duckdb", tmp_path / "backup"
+    words = [
+        feedback(1, text="unmistakable words of one"),
+        feedback(2, author="ann", text="unmistakable words of ann"),
+        feedback(3, text="keeps its words"),
+    ]
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(Rows(feedback=words), START)
+    shutil.copy(path, backup)
+    removals = [
+        Removal(removal=words[0].mention.id, kind="erased", at=minutes(9), scope="mention"),
+        Removal(removal="x:ann", kind="erased", at=minutes(9), scope="author"),
+    ]
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.erase(removals, minutes(10))
+        counts = warehouse.sql("SELECT sum(mentions), sum(witnesses) FROM mentions_hourly").rows
+
+    shutil.copy(backup, path)
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        assert sorted(warehouse.erased_again) == sorted(w.mention.id for w in words[:2])
+        assert warehouse.sql("SELECT text FROM feedback WHERE text IS NOT NULL").rows == [
+            ("keeps its words",)
+        ]
+        found = warehouse.sql("SELECT sum(mentions), sum(witnesses) FROM mentions_hourly").rows
+        assert found == counts
+        # It cannot come back either.
+        warehouse.write(Rows(feedback=words), START)
+        assert warehouse.sql("SELECT count(text) FROM feedback").rows == [(1,)]
+    held = [file.read_bytes() for file in tmp_path.iterdir() if file != backup]
+    assert not any(b"unmistakable" in content for content in held)
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        assert warehouse.erased_again == []
+
+
+def test_the_ledger_names_nobody(tmp_path: Path) -> None:
+    """It holds keyed hashes, and only its owner may read it."""
+    path = tmp_path / "groundswell.duckdb"
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        removal = Removal(removal="x:ann-0815", kind="erased", at=minutes(9), reason="asked")
+        warehouse.write(Rows(removals=[removal]), START)
+    ledger = tmp_path / "groundswell.duckdb.erased"
+    assert b"ann-0815" not in ledger.read_bytes()
+    assert ledger.stat().st_mode & 0o777 == 0o600
+    assert len(Ledger(ledger).read()) == 2  # no scope: a mention or an author
+
+
+@given(cut=st.integers(min_value=0, max_value=200))
+def test_half_a_line(cut: int) -> None:
+    """A crash in the middle of a line costs that line only, and the next one is whole."""
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "ledger"
+        Ledger(path).append([REQUEST, REQUEST._replace(subject="4567")])
+        whole = path.read_bytes()
+        path.write_bytes(whole[: min(cut, len(whole))])
+        before = Ledger(path).read()
+        Ledger(path).append([REQUEST._replace(subject="89ab")])
+        assert Ledger(path).read() == [*before, REQUEST._replace(subject="89ab")]
+
+
+def test_bytes_left_by_a_crash_are_remembered(tmp_path: Path) -> None:
+    """A warehouse that ended before it was written anew knows that it still has to be."""
+    path = tmp_path / "groundswell.duckdb"
+    removal = Removal(removal="x:1", kind="erased", at=minutes(9), scope="mention")
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(Rows(feedback=[feedback(1, text="unmistakable words")]), START)
+        warehouse.write(Rows(removals=[removal]), START)
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        assert warehouse.tidy()
+        assert not warehouse.tidy()
+    assert b"unmistakable" not in path.read_bytes()
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        assert not warehouse.tidy()
+
+
+def test_times_are_those_of_the_tables(tmp_path: Path) -> None:
+    """A request comes back as it went."""
+    ledger = Ledger(tmp_path / "ledger")
+    at = datetime.now(UTC).replace(tzinfo=None)
+    ledger.append([REQUEST._replace(at=at)])
+    assert ledger.read() == [REQUEST._replace(at=at)]
