@@ -30,8 +30,11 @@ SUFFIX = ".safetensors"
 #: A threshold no probability reaches: nothing held out showed this label to be right often enough.
 NEVER = 2.0
 
-# Letters, digits, signs, an emoji, an address, a user name, other scripts.
-_PROBE = ["Probe @user: it's DOWN again!! https://a.example/1 😡 #x 42", "Ça va? проба 試験 اختبار"]
+# Letters, digits, signs, an emoji, an address, a user name, a negation, other scripts.
+_PROBE = [
+    "Probe @user: it's not UP, DOWN again!! https://a.example/1 😡 #x 42",
+    "Ça va? проба 試験 اختبار",
+]
 
 Floats = NDArray[np.float32]
 

@@ -6,7 +6,7 @@ A concept is a small number, 0 stands for none.
 
 import tomllib
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -43,6 +43,12 @@ def concept(word: str) -> int:
 def names() -> list[str]:
     """The concepts by number, beginning with 1."""
     return list(_tables())
+
+
+@cache
+def number_of(name: str) -> int:
+    """The number of the concept of that name."""
+    return names().index(name) + 1
 
 
 def _in(lists: _Lists, word: str) -> int:

@@ -1,20 +1,20 @@
 """What the heads see of a text: its words, pairs of words, parts of words, concepts.
 
 A text is the sum of its tokens. A token stands for itself (1), for the parts of its letters
-(together ``_PARTS`` long) and for its concept (``_CONCEPT``); pairs of neighbours and of concepts
-that stand near each other come on top. The sum is divided by the root of the number of tokens.
-Everything but the pairs depends on the word alone, so that a word's share of a score is computed
-once and then looked up (``pipeline.steps.scores``).
+(together ``_PARTS`` long) and for its concept (``_CONCEPT``); on top come pairs of neighbours,
+pairs of concepts that stand near each other, and words soon after a negation. The sum is divided by
+the root of the number of tokens. What a token stands for by itself depends on the word alone, so
+that a word's share of a score is computed once and then looked up (``pipeline.steps.scores``).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from pipeline.steps.concepts import MOST, concept
+from pipeline.steps.concepts import MOST, concept, number_of
 from pipeline.steps.hashing import BASE, Hashes, mixed
 from pipeline.steps.tokens import Ints, Tokens, tokenised
 
@@ -29,6 +29,9 @@ _CONCEPT_PAIR: Final = 1.0
 _LOUD: Final = 0.5
 # Concepts that many tokens apart are a pair: "no me funciona", "geht heute wieder nicht".
 _NEAR: Final = 4
+# "not working", "doesn't even load": a negation reaches that many tokens.
+_REACH: Final = 3
+_NEGATED: Final = 0.7
 _FIRST, _LAST = np.uint32(2), np.uint32(3)
 
 
@@ -51,7 +54,7 @@ def matrix(texts: Sequence[str], *, bits: int, chars: tuple[int, int] | None) ->
     known = concepts(tokens, first)
     whole = incidence(Grams(word, tokens.rows, 1.0), len(texts), len(first))
     result = whole @ words(tokens, first, known, bits=bits, chars=chars)
-    for kind in (pairs(tokens, bits), concept_pairs(tokens, known[word], bits), loud(tokens, bits)):
+    for kind in around(tokens, known[word], bits):
         result = result + incidence(kind, *shape)
     scale = 1 / np.sqrt(np.maximum(np.bincount(tokens.rows, minlength=len(texts)), 1))
     result = csr_matrix(result.multiply(scale[:, None]), dtype=np.float32)
@@ -134,6 +137,14 @@ def _parts(
     return np.concatenate(found), owner, value[owner].astype(np.float32)
 
 
+def around(tokens: Tokens, known: NDArray[np.int64], bits: int) -> Iterator[Grams]:
+    """All that depends on more than the token itself; ``known`` are the concepts of all tokens."""
+    yield pairs(tokens, bits)
+    yield concept_pairs(tokens, known, bits)
+    yield negated(tokens, known, bits)
+    yield loud(tokens, bits)
+
+
 def pairs(tokens: Tokens, bits: int) -> Grams:
     """Two tokens of one text in a row."""
     inside = tokens.rows[:-1] == tokens.rows[1:]
@@ -153,6 +164,18 @@ def concept_pairs(tokens: Tokens, known: NDArray[np.int64], bits: int) -> Grams:
     return Grams(_bucket(_PAIRS[low * MOST + high], bits), tokens.rows[one], _CONCEPT_PAIR)
 
 
+def negated(tokens: Tokens, known: NDArray[np.int64], bits: int) -> Grams:
+    """Words soon after a negation, however many negations."""
+    no = number_of("not")
+    at = np.flatnonzero(known == no)
+    near = (at[:, None] + np.arange(1, _REACH + 1)).ravel()
+    of = np.repeat(tokens.rows[at], _REACH)
+    inside = near < tokens.rows.size
+    near, of = near[inside], of[inside]
+    near = np.unique(near[(tokens.rows[near] == of) & (known[near] != no)])
+    return Grams(_bucket(mixed(tokens.hashes[near] ^ _NOT), bits), tokens.rows[near], _NEGATED)
+
+
 def loud(tokens: Tokens, bits: int) -> Grams:
     """Words in capitals."""
     rows = tokens.rows[tokens.loud]
@@ -164,5 +187,6 @@ def _bucket(hashes: Hashes, bits: int) -> Buckets:
 
 
 _CAPITALS: Final = mixed(np.array([0xE003], np.uint64))
+_NOT: Final = mixed(np.array([0xE004], np.uint64))[0]
 _CONCEPTS: Final = mixed(np.arange(MOST, dtype=np.uint64) + np.uint64(0xF_0000))
 _PAIRS: Final = mixed(np.arange(MOST * MOST, dtype=np.uint64) + np.uint64(0xFF_0000))

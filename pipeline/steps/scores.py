@@ -64,11 +64,7 @@ class Scorer:
         known = self._meant[index]
         words = Grams(index, tokens.rows, 1.0)
         sums: Floats = grams.incidence(words, len(texts), len(self._words)) @ self._words
-        for kind in (
-            grams.pairs(tokens, self._bits),
-            grams.concept_pairs(tokens, known, self._bits),
-            grams.loud(tokens, self._bits),
-        ):
+        for kind in grams.around(tokens, known, self._bits):
             sums += self._summed(kind, len(texts))
         self._keep(slots[which], tokens.hashes[which])
         count = np.bincount(tokens.rows, minlength=len(texts))

@@ -6,9 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from pipeline.steps import scores
+from pipeline.steps import grams, scores
 from pipeline.steps.grams import Floats, matrix
 from pipeline.steps.scores import Scorer
+from pipeline.steps.tokens import tokenised
 
 BITS, CHARS, COLUMNS = 14, (3, 5), 3
 WEIGHTS = np.random.default_rng(5).normal(size=(1 << BITS, COLUMNS)).astype(np.float32)
@@ -103,3 +104,25 @@ def test_concepts_pair_over_languages_and_whatever_the_order() -> None:
 def test_capitals_add_a_feature() -> None:
     """Shouting counts beside the words, which stay the same."""
     assert shared("acme HUMS", "acme HUMS") == shared("acme hums", "acme HUMS") + 1
+
+
+def negated(*texts: str) -> grams.Grams:
+    tokens = tokenised(texts)
+    known = grams.concepts(tokens, np.arange(tokens.rows.size))
+    return grams.negated(tokens, known, BITS)
+
+
+def test_a_negation_reaches_the_next_three_words() -> None:
+    """ "not really that good": these three are features of their own, what follows is not."""
+    long, short = negated("it is not really that good today"), negated("not really that good")
+    assert long.buckets.tolist() == short.buckets.tolist()
+    assert len(set(short.buckets.tolist())) == 3
+    assert negated("really that good today").buckets.size == 0
+    assert negated("not not good").buckets.size == 1
+
+
+def test_a_negation_ends_with_its_text() -> None:
+    """The next post of the batch is another matter."""
+    found = negated("it is good not", "good")
+    assert found.buckets.size == 0
+    assert negated("never", "no good").rows.tolist() == [1]
