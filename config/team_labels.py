@@ -6,14 +6,17 @@
     examples = ["the film stops every two minutes", "…"]
 
 ``[HEAD.NAME]``: the head it belongs to and its name. ``parent`` (optional) is a label of that head,
-ours or one of the same file: its posts may be of the new label, too. ``examples`` are at least five
-posts. They teach together with the example posts that come with Groundswell.
+ours or one of the same file: those of its posts that share a telling word with the new label's may
+be of the new label, too. ``examples`` are at least five posts. They teach together with the example
+posts that come with Groundswell.
 """
 
 import json
 import re
 import tomllib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -27,6 +30,9 @@ from pipeline.train import LEAST_PER_LABEL
 
 # A team's few posts stand beside many of ours.
 _WEIGHT = 3.0
+# A word tells something if at most one in so many of our posts has it.
+_TELLING = 200
+_WORD = re.compile(r"\w{4,}")
 
 
 class TeamLabel(BaseModel):
@@ -45,7 +51,7 @@ def team_examples(path: Path, head: str) -> list[Example]:
     Raises Misuse that names the file and the label at the first thing that is wrong.
     """
     labels = _read(path, head)
-    ours = list(_shipped(head))
+    ours = list(shipped_examples(head))
     known = {example.label for example in ours}
     children: dict[str, list[str]] = {}
     for name, label in labels.items():
@@ -64,12 +70,31 @@ def team_examples(path: Path, head: str) -> list[Example]:
         for name, label in labels.items()
         for text in label.examples
     ]
-    return [*own, *(_opened(example, children) for example in ours)]
+    telling = _telling(labels, ours)
+    return [*own, *(_opened(example, children, telling) for example in ours)]
 
 
-def _opened(example: Example, children: dict[str, list[str]]) -> Example:
-    others = tuple(children.get(example.label, ()))
-    return Example(example.text, example.label, example.group, example.lang, 1.0, others)
+def _telling(labels: dict[str, TeamLabel], ours: Sequence[Example]) -> dict[str, set[str]]:
+    """For each new label the words of its examples that are rare in ours."""
+    seen = Counter(word for example in ours for word in _words(example.text))
+    most = len(ours) / _TELLING
+    return {
+        name: {word for text in label.examples for word in _words(text) if seen[word] <= most}
+        for name, label in labels.items()
+    }
+
+
+def _opened(
+    example: Example, children: dict[str, list[str]], telling: dict[str, set[str]]
+) -> Example:
+    """Were all of a parent's posts open, the child could take them all."""
+    words = _words(example.text)
+    others = tuple(name for name in children.get(example.label, ()) if words & telling[name])
+    return replace(example, others=others)
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold()))
 
 
 def own_labels(path: Path) -> dict[str, list[str]]:
@@ -104,7 +129,7 @@ def _label(table: Any, origin: str, name: str) -> TeamLabel:
         raise Misuse(f"{origin}: {where}: {fault['msg']}") from error
 
 
-def _shipped(head: str) -> Iterator[Example]:
+def shipped_examples(head: str) -> Iterator[Example]:
     """The example posts that come with Groundswell, for one head."""
     for path in sorted(files("config").joinpath("examples").iterdir(), key=lambda p: p.name):
         if path.name.endswith(".jsonl"):

@@ -62,9 +62,9 @@ class Scores:
     """A head's figures.
 
     Macro-F1 is the mean over the labels that occur in the truth. ``calibration_error``: how far
-    the stated probabilities lie from the share of right answers, the mean over ten bins. ``sure``:
-    share of the answers marked sure; ``sure_precision``: how many of these are right (None: none
-    was sure).
+    the stated probabilities lie from the share of right answers, the mean over ten bins, on texts
+    whose label is not open (of an open one, several answers are right). ``sure``: share of the
+    answers marked sure; ``sure_precision``: how many of these are right (None: none was sure).
     """
 
     head: str
@@ -134,12 +134,14 @@ def score(head: str, examples: Sequence[Example], answers: Answers, *, seed: int
     f1, precision, recall = f1_of(table), _precision(table), _recall(table)
     f1_drawn, precision_drawn, recall_drawn = f1_of(drawn), _precision(drawn), _recall(drawn)
     sure = np.asarray(answers.sure, dtype=bool)
+    told = np.array([not e.others for e in examples])
+    told = told if told.any() else ~told
     return Scores(
         head=head,
         n=len(examples),
         macro_f1=_interval(macro_of(table), macro_of(drawn)),
         accuracy=_interval(right.mean(), np.trace(drawn, axis1=1, axis2=2) / len(examples)),
-        calibration_error=_calibration(right, np.asarray(answers.p), seed),
+        calibration_error=_calibration(right[told], np.asarray(answers.p)[told], seed),
         sure=float(sure.mean()),
         sure_precision=float(right[sure].mean()) if sure.any() else None,
         labels={
@@ -164,6 +166,14 @@ def macro_f1(truth: Sequence[str], guess: Sequence[str]) -> float:
         np.array([at[t] for t in truth]), np.array([at[g] for g in guess]), len(names)
     )
     return float(macro_of(table))
+
+
+def f1(truth: Sequence[str], guess: Sequence[str], label: str) -> float:
+    """The F1 of one label."""
+    pairs = list(zip(truth, guess, strict=True))
+    hits = sum(t == g == label for t, g in pairs)
+    either = sum((t == label) + (g == label) for t, g in pairs)
+    return 2 * hits / max(either, 1)
 
 
 def _confusion(truth: Ints, guess: Ints, k: int) -> Ints:

@@ -58,7 +58,7 @@ class Settings:
 
     version: str = "0"
     features: Features = field(default_factory=Features)
-    cost: float = 2.0
+    cost: float = 1.0
     balance: float = 1.0
     contrast: float = 0.5
     folds: int = 5
@@ -266,7 +266,7 @@ def _packed(
 class _Crossed:
     """What cross-validation tells: the answers on held-out texts, and how to calibrate them.
 
-    ``examples`` have one label each: of an open one the likeliest of those it may have.
+    ``examples`` are told by one label: an open one by the likeliest of those it may have.
     """
 
     examples: list[Example]
@@ -282,14 +282,17 @@ def _cross_validated(data: _Data, settings: Settings, tell: Progress) -> _Crosse
         logits[held] = _fitted(data, learn, settings).logits(csr_matrix(data.matrix[held]))
     tell("cross-validation", settings.folds, settings.folds)
     truth = np.where(data.allowed, logits, -np.inf).argmax(axis=1)
-    temperature = _temperature(logits, truth)
+    # An open example is right more often than any probability of one label can say.
+    closed = data.allowed.sum(axis=1) == 1
+    told = closed if closed.any() else ~closed
+    temperature = _temperature(logits[told], truth[told])
     p = _softmax(logits / temperature)
     best, top = p.argmax(axis=1), np.round(p.max(axis=1), 3)
     thresholds = _thresholds(best, top, truth, len(data.labels))
     sure = top >= np.asarray(thresholds)[best]
     names = [data.labels[b] for b in best]
     examples = [
-        replace(example, label=data.labels[t], others=())
+        replace(example, label=data.labels[t])
         for example, t in zip(data.examples, truth.tolist(), strict=True)
     ]
     return _Crossed(examples, Answers(names, top.tolist(), sure.tolist()), temperature, thresholds)

@@ -10,6 +10,7 @@ from config import settings
 from pipeline.errors import Misuse
 
 if TYPE_CHECKING:
+    from pipeline.evaluate import Answers
     from pipeline.examples import Example
     from pipeline.train import Report
 
@@ -84,7 +85,7 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(report.to_text(), end="")
     if options.promote:
-        return _promote(known, report)
+        return _promote(known, report, beside_ours=options.labels is not None)
     return 0
 
 
@@ -108,24 +109,48 @@ def _examples(known: settings.Settings, options: argparse.Namespace) -> "list[Ex
     return examples
 
 
-def _promote(known: settings.Settings, report: "Report") -> int:
+def _promote(known: settings.Settings, report: "Report", *, beside_ours: bool) -> int:
     """Puts the model in use if it is better; says why not otherwise."""
-    from config import wiring
     from config.names import shipped_names
-    from pipeline.evaluate import answer
     from pipeline.promotion import promote
 
     assert known.models.dir is not None  # noqa: S101  # asked for by run_train
     known.models.dir.mkdir(parents=True, exist_ok=True)  # the first one has no neighbours yet
-    current = wiring.labeller(known)
-    there = report.head in current.labels
-    answers = answer(report.texts, report.head, current) if there else None
+    answers = answers_in_use(known, report, beside_ours=beside_ours)
     needed = shipped_names().get(report.head, ())
     outcome = promote(report, answers, known.models.dir, needed=needed)
     for difference in outcome.compared[1:]:
         print(f"{difference.name}: F1 {difference}")
     print(outcome.reason)
     return 0 if outcome.promoted else 1
+
+
+def answers_in_use(
+    known: settings.Settings, report: "Report", *, beside_ours: bool, folds: int = 5
+) -> "Answers | None":
+    """What the model in use says to the report's texts; None if it has no such head.
+
+    It has learnt our own examples by heart. Where they teach again (``beside_ours``), its answers
+    to them are those of models that were taught the same without the text in question.
+    """
+    from config import wiring
+    from config.team_labels import shipped_examples
+    from pipeline.evaluate import Answers, answer
+    from pipeline.train import Settings, cross_validated
+
+    current = wiring.labeller(known)
+    if report.head not in current.labels:
+        return None
+    found = answer(report.texts, report.head, current)
+    if not beside_ours:
+        return found
+    examples = list(shipped_examples(report.head))
+    ours, fair = cross_validated(examples, settings=Settings(folds=folds))
+    said = zip(fair.names, fair.p, fair.sure, strict=True)
+    unseen = dict(zip((example.text for example in ours), said, strict=True))
+    answers = zip(found.names, found.p, found.sure, strict=True)
+    rows = [unseen.get(e.text, row) for e, row in zip(report.texts, answers, strict=True)]
+    return Answers(*map(list, zip(*rows, strict=True)))
 
 
 def _checked(known: settings.Settings, options: argparse.Namespace) -> None:

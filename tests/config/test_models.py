@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from config.commands.models import answers_in_use
 from config.decided import decided
 from config.names import label_names, shipped_names
 from config.settings import Settings
 from config.team_labels import team_examples
 from pipeline.errors import Misuse
+from pipeline.evaluate import macro_f1
+from pipeline.promotion import promote
 from pipeline.steps.labels import Labeller
+from pipeline.train import Settings as TrainSettings
+from pipeline.train import train
 from tests.end_to_end.program import lines, post, run
 from tests.pipeline.labelled import moods, small_model
 
@@ -23,6 +28,18 @@ examples = [
     "buffering all evening during the series", "stream freezes right before the goal",
     "the movie plays without sound", "subtitles lag behind the film",
     "the series jumps back to the first episode", "live stream quality is awful tonight",
+]
+"""
+MORE_OF_IT = """
+[topic.parking]
+about = "Car parks, their machines and barriers."
+parent = "payment"
+examples = [
+    "the barrier at the car park will not open", "parking meter ate my coins and printed nothing",
+    "cannot start a parking session on Mill Lane", "your parking app shows the wrong zone",
+    "car park machine on level two takes no cards", "fined although I paid for parking until six",
+    "barrier closed on my car", "no free space but the sign at the car park says 40",
+    "parking ticket machine is out of order", "cannot extend my parking from the app",
 ]
 """
 
@@ -46,10 +63,14 @@ def test_a_topic_of_ones_own_needs_no_code(tmp_path: Path) -> None:
     assert [a["labels"]["topic"]["name"] for a in answers] == ["streaming", "login"]
 
 
-def test_the_posts_of_a_parent_are_open_to_its_children(tmp_path: Path) -> None:
-    """Ours may be of the new label, too; what has another label stays what it is."""
+def test_posts_of_a_parent_with_a_telling_word_are_open_to_its_children(tmp_path: Path) -> None:
+    """They may be of the new label, too; the others stay, or the parent could lose them all."""
     examples = team_examples(written(tmp_path, STREAMING), "topic")
-    assert {e.others for e in examples if e.label == "performance"} == {("streaming",)}
+    parents = [e for e in examples if e.label == "performance"]
+    opened = [e for e in parents if e.others == ("streaming",)]
+    assert 0 < len(opened) < len(parents) / 2
+    assert any("buffering" in e.text for e in opened)
+    assert {e.others for e in parents} == {(), ("streaming",)}
     assert {e.others for e in examples if e.label == "login"} == {()}
     assert sum(e.label == "streaming" for e in examples) == 8
 
@@ -155,3 +176,20 @@ def test_a_head_that_lost_labels_is_not_put_in_use(tmp_path: Path) -> None:
     assert b"not promoted: it has never seen complaint, other, praise" in done.stdout
     assert (tmp_path / "mine" / "intent.safetensors").exists()
     assert list((tmp_path / "use").iterdir()) == []
+
+
+def test_a_label_of_ones_own_can_be_promoted(tmp_path: Path) -> None:
+    """The model in use knows our examples by heart; it is held to what it says without them."""
+    (tmp_path / "use").mkdir()
+    known = Settings.model_validate({"models": {"dir": tmp_path / "use"}})
+    path = written(tmp_path, STREAMING + MORE_OF_IT)
+    quick = TrainSettings(folds=3)
+    report = train(team_examples(path, "topic"), "topic", tmp_path / "mine", settings=quick)
+    fair = answers_in_use(known, report, beside_ours=True, folds=3)
+    by_heart = answers_in_use(known, report, beside_ours=False)
+    assert fair is not None
+    assert by_heart is not None
+    told = [e.label for e in report.texts]
+    assert macro_f1(told, fair.names) < macro_f1(told, by_heart.names) - 0.1
+    outcome = promote(report, fair, tmp_path / "use")
+    assert outcome.promoted, outcome.reason
