@@ -135,6 +135,7 @@ class Reddit:
         if not queries:
             raise Misuse(f"{name}: wants `subreddits`, a track with terms, or a `username`")
         self._closed: dict[str, str] = {}
+        self._listed: dict[str, dict[str, datetime]] = {}
         self._known = known
         self._texts = Texts()
         self._checks = Checks(name, clock, self._api, self._texts, self._read, held or _nothing)
@@ -175,6 +176,8 @@ class Reddit:
             return self._shut(what, reason.why)
         self._closed.pop(what, None)
         things = children(self.name, told)
+        if before is None and kind in LISTINGS:
+            self._compare(query.key, things)
         entries = [entry for thing in things if (entry := self._entry(thing, since)) is not None]
         seen = int(count or 0) + len(things)
         further = told["data"].get("after")
@@ -209,6 +212,15 @@ class Reddit:
             log.warning("%s: r/%s is closed to us (%s)", self.name, name, why)
         self._closed[name] = why
         return Page((), reach=self._clock.now())
+
+    def _compare(self, key: str, things: Sequence[Any]) -> None:
+        """Has those looked at that stood among these when the newest page was last read."""
+        listed = {name: at for one in things if (name := fullname(one)) and (at := said(one))}
+        oldest = min(listed.values(), default=None)
+        for name, at in self._listed.get(key, {}).items():
+            if oldest is not None and at > oldest and name not in listed:
+                self._checks.noticed(name, "hidden", is_known=True)
+        self._listed[key] = listed
 
     # ---- things --------------------------------------------------------------------------------
 

@@ -282,6 +282,42 @@ def test_what_a_listing_shows_as_removed_is_looked_at_at_once(platform: reddit.R
     assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
 
 
+def test_what_leaves_the_newest_page_is_looked_at_at_once(platform: reddit.Reddit) -> None:
+    """Deletes of the newest posts are told with the next look, and so is what comes back."""
+    clock = ManualClock(START)
+    for number in range(1, 6):
+        platform.submit(number, START - timedelta(minutes=9 - number), f"Acme is down {number}")
+    listener = heard(platform, clock)
+    before = dict(platform.things["t3_3"])
+    platform.delete("t3_2")
+    platform.remove("t3_3")
+    listener.for_(timedelta(minutes=2), clock)
+    assert set(removals(listener)) == {("reddit:t3_2", "erased"), ("reddit:t3_3", "hidden")}
+    platform.things["t3_3"] = before
+    platform.taken.remove("t3_3")
+    listener.for_(timedelta(minutes=2), clock)
+    assert removals(listener)[2:] == [("reddit:t3_3", "shown")]
+    assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
+
+
+def test_what_moves_off_the_page_is_not_looked_at(platform: reddit.Reddit) -> None:
+    """Newer posts take its place: that is no delete. Nor is an empty page."""
+    clock = ManualClock(START)
+    for number in range(1, 131):
+        platform.submit(number, START, f"Acme is down {number}")
+    listener = heard(platform, clock)
+    for number in range(131, 201):
+        platform.submit(number, clock.now(), f"Acme is down {number}")
+    listener.for_(timedelta(minutes=2), clock)
+    answer = platform.reply
+    empty = document({"data": {"after": None, "children": []}})
+    platform.reply = (  # type: ignore[method-assign]
+        lambda asked: empty if asked.path == "/r/acme/new" else answer(asked)
+    )
+    listener.for_(timedelta(minutes=2), clock)
+    assert not any(one.path == "/api/info" for one in platform.asked)
+
+
 def test_a_deleted_account_takes_its_posts_along(platform: reddit.Reddit) -> None:
     """Reddit leaves the text and drops the name; its terms ask that we keep neither."""
     clock = ManualClock(START)
