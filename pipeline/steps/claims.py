@@ -7,6 +7,7 @@ people in whole words, those of official words by their beginnings; all of them 
 every text, since languages borrow from each other.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -21,8 +22,13 @@ from pipeline.steps.text import Texts, prepare_texts
 HEAD: Final = "claim"
 #: Words before a phrase in which a denial takes the claim back: "has not really been hacked".
 DENIED_WITHIN: Final = 3
+#: Official words deny in longer sentences: "no evidence that any customer data was exposed".
+OFFICIALLY_WITHIN: Final = 12
 #: How much a phrase says that its claim is meant; an estimate by hand, nothing is decided by it.
 P: Final = 0.6
+
+
+_END: Final = re.compile(r"[.!?;:\n؟।]+")
 
 
 class _Known(NamedTuple):
@@ -43,21 +49,27 @@ def find(texts: Texts) -> list[dict[str, Label]]:
     value the words that make it.
     """
     known = _of_people()
-    return [_label(_made(f" {text} ", known)) for text in texts.canonical]
+    return [_label(_made(f" {text} ", known, DENIED_WITHIN)) for text in texts.canonical]
 
 
 def stated(texts: Sequence[str]) -> list[str]:
     """The claims that an official word makes itself, in these texts of one incident, in order."""
     known = _of_officials()
-    canonical = prepare_texts(list(texts)).canonical
-    return sorted({claim for text in canonical for claim in _made(f" {text} ", known)})
+    sentences = [sentence for text in texts for sentence in _END.split(text)]
+    made = [
+        _made(f" {text} ", known, OFFICIALLY_WITHIN) for text in prepare_texts(sentences).canonical
+    ]
+    return sorted({claim for claims in made for claim in claims})
 
 
-def _made(text: str, known: _Known) -> dict[str, str]:
-    """The claims that a text makes, each with the longest words that make it."""
+def _made(text: str, known: _Known, within: int) -> dict[str, str]:
+    """The claims that a text makes, each with the longest words that make it.
+
+    A denial so many words ``within`` before takes them back.
+    """
     found: dict[str, str] = {}
     for which, start, _ in known.finder.find_matches_as_indexes(text, overlapping=True):
-        if _denials().isdisjoint(text[:start].split()[-DENIED_WITHIN:]):
+        if _denials().isdisjoint(text[:start].split()[-within:]):
             phrase = known.phrases[which]
             for claim in known.claims[phrase]:
                 found[claim] = max(found.get(claim, ""), phrase.strip(), key=len)

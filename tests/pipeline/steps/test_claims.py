@@ -71,6 +71,9 @@ def test_what_is_no_claim(text: str) -> None:
         ("Es wird Lösegeld verlangt", ["ransomware"]),
         ("We were not hacked and there is no evidence of unauthorised access.", []),
         ("Wir wurden nicht gehackt.", []),
+        ("There is no evidence that any of our customers' data was exposed.", []),
+        ("No action is needed. An attack on our network is over.", ["hacked"]),
+        ("نحقق في الاختراق الذي وقع", ["hacked"]),
         ("Please clear the cache on the administration page.", []),
     ],
 )
