@@ -1,18 +1,21 @@
 """Roles as processes of their own: the same parts as in ``up``, on Kafka and a server warehouse."""
 
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from config import sources, wiring
 from config.crew import Role
+from config.erasing import keep_receipt
 from config.operating.measured import MeasuredWarehouse
 from config.operating.meters import Meters
 from config.operating.reach import connect
 from config.passed import PassedOn
 from config.recorder import Recorder
 from config.recording import of_settings
+from config.retention import Retention
 from config.settings import Settings
 from pipeline.brokers.kafka import KafkaBroker
 from pipeline.enrich import Enricher
@@ -132,7 +135,9 @@ def store(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     meters.stored = kept
     meters.watch_broker(shared, ("store",))
     meters.watch_warehouse(kept)
-    return {"store": Store(shared, kept, clock)}
+    # Each store does it: what is asked for twice is removed once.
+    retention = Retention(shared, kept, clock, threading.Event())
+    return {"store": Store(shared, kept, clock), "retention": retention}
 
 
 def watch(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
@@ -191,7 +196,9 @@ class Desk:
         """Erases from the warehouse, and from the topics as the removals travel them."""
         receipt = self.warehouse.erase(removals, self._clock.now())
         self._send(MENTIONS, removals)
-        return receipt
+        # The topics and recordings follow as the removals reach them.
+        places = [*receipt["rewritten"], "topics, as the removals travel them"]
+        return keep_receipt(self.warehouse, removals, receipt, places, self._clock)
 
     def _send(self, topic: str, words: Sequence[Decision | Removal]) -> None:
         producer = self.broker.producer()
