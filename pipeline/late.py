@@ -26,7 +26,8 @@ from pipeline.proposals import FIRST, ended_at, shifted
 from pipeline.settling import Settling
 from pipeline.steps import text
 from pipeline.steps.candidates import LOOK_BACK, Entry, looked_at
-from pipeline.steps.links import Linker, Match
+from pipeline.steps.links import Linker
+from pipeline.steps.matches import Match
 from pipeline.values import from_ms, in_utc, to_ms
 
 #: Mentions that are read at once, and that are scored and held as links at once.

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.incidents import Book
-from pipeline.model import Label, Link, LinkState, Mention
-from pipeline.steps.candidates import Candidates, Entry, Known
+from pipeline.model import Label, Link, Mention
+from pipeline.steps.candidates import Candidates, Known
 from pipeline.steps.features import KIND, TAUGHT, TEXT, features, weighed
 from pipeline.steps.kinds import kinds as kinds_of
 from pipeline.steps.likeness import Alike, Lesson
-from pipeline.steps.reasons import reasons
+from pipeline.steps.matches import Match
+from pipeline.steps.reasons import KINDS
 from pipeline.steps.relations import Relations, named_too
 from pipeline.steps.text import Texts
 from pipeline.steps.weights import Weights
@@ -33,38 +34,6 @@ FAR_BEHIND: Final = 3.0
 #: More than any log-odds, so that mentions can be told apart by adding it.
 _ROW: Final = 1_000.0
 _NOTHING: Final = 1e-6
-
-
-class Match(NamedTuple):
-    """A mention and an incident that are likely enough to be linked.
-
-    The link itself is made only when asked for: its reasons cost more than the score.
-    """
-
-    entry: Entry
-    p: float
-    odds: float  # log-odds against none, before its rivals
-    state: LinkState
-    mention: Mention
-    text: str  # canonical
-    labels: Mapping[str, Label]
-    parts: Mapping[str, float]  # the log-odds that each reason adds
-    rival: Entry | None  # the likeliest other incident
-    known: int  # how much was known when it was made
-
-    def link(self) -> Link:
-        """The link with its reasons."""
-        incident, mention = self.entry.incident, self.mention
-        told = reasons(mention, self.text, self.labels, self.entry, self.parts, self.rival)
-        # All of it was made here; checking it again would cost as much as the reasons.
-        return Link.model_construct(
-            incident=incident.id,
-            p=self.p,
-            state=self.state,
-            by="late" if mention.event_at < incident.opened_at else "auto",
-            evidence=told,
-            incident_version=self.known,
-        )
 
 
 class Among(NamedTuple):
@@ -85,11 +54,15 @@ class Batch(NamedTuple):
 
 
 class Scored(NamedTuple):
-    """Pairs in the order of their mentions: the odds, and the log-odds that each reason adds."""
+    """Pairs in the order of their mentions: the odds, and the log-odds that each reason adds.
+
+    ``kinds``: of event that the mention names, where text was compared.
+    """
 
     rows: Ints
     columns: Ints
     odds: Floats
+    kinds: Ints
     parts: dict[str, Floats]
 
 
@@ -154,9 +127,11 @@ class Linker:
         fresh, named = candidates.fresh(batch.mentions, batch.at), candidates.named(batch.labels)
         rows = np.concatenate((alike.rows, fresh[0], named[0]))
         columns = np.concatenate((alike.columns, fresh[1], named[1]))
-        said = self._said(batch, candidates, alike)
+        kinds = _kinds(batch.texts.canonical, alike.rows)
+        said = self._said(candidates, alike, kinds)
         more = rows.size - alike.rows.size
         said = {kind: np.concatenate((part, np.zeros(more))) for kind, part in said.items()}
+        kinds = np.concatenate((kinds, np.zeros(more, np.int64)))
         most = _most(batch, rows, candidates.scoped[columns], w)
         most += np.sum(list(said.values()), axis=0)
         kept = np.flatnonzero(most >= w.least_odds)
@@ -171,13 +146,13 @@ class Linker:
         odds += np.sum(list(parts.values()), axis=0)
         likely = odds >= w.least_odds
         parts = {kind: part[likely] for kind, part in parts.items()}
-        return Scored(rows[likely], columns[likely], odds[likely], parts)
+        return Scored(
+            rows[likely], columns[likely], odds[likely], kinds[kept[first]][likely], parts
+        )
 
-    def _said(self, batch: Batch, candidates: Candidates, alike: Alike) -> dict[str, Floats]:
+    def _said(self, candidates: Candidates, alike: Alike, kinds: Ints) -> dict[str, Floats]:
         """The log-odds that the texts add, per pair that is alike."""
         w, scoped = self._weights, candidates.scoped[alike.columns]
-        rows, place = np.unique(alike.rows, return_inverse=True)
-        kinds = kinds_of([batch.texts.canonical[row] for row in rows.tolist()])[place]
         found = features(alike, kinds, candidates.kinds[alike.columns], w)
         text, kind = weighed(found, TEXT, w), weighed(found, KIND, w)
         on_track = np.minimum(text * w.text_on_track, w.text_on_track_at_most)
@@ -211,32 +186,53 @@ class Linker:
         self, batch: Batch, candidates: Candidates, scored: Scored
     ) -> Iterator[tuple[int, Match]]:
         """The pairs that are likely among all those of their mention, with its number."""
-        w, (rows, columns, odds, parts) = self._weights, scored
+        w, (rows, columns, odds, kinds, parts) = self._weights, scored
         bounded = np.minimum(odds, w.odds_at_most)
         others = _rivals(rows, candidates.family[columns], bounded)
         # Rounded, so that the last bits of a processor's arithmetic decide nothing.
         p = np.round(1 / (1 + np.exp(-bounded) * (1 + others)), 4)
+        likely = np.flatnonzero(p >= w.suggest_from)
         values = {**parts, "rivals": -np.log1p(others)}
+        told = np.stack([values[kind][likely] for kind in KINDS], axis=1).round(2)
+        rivals = _strongest(scored, candidates.family)[likely]
         stamp = None if self._book.as_of else self._book.stamp
-        for pair in np.flatnonzero(p >= w.suggest_from).tolist():
-            row, sure = int(rows[pair]), float(p[pair])
-            entry = candidates.entries[int(columns[pair])]
-            rival = _strongest(pair, candidates.family, scored)
+        cells = rows[likely], columns[likely], p[likely], odds[likely], kinds[likely], rivals, told
+        for row, column, sure, odd, some, rival, own in zip(
+            *(cell.tolist() for cell in cells), strict=True
+        ):
+            entry = candidates.entries[column]
             yield (
                 row,
                 Match(
                     entry,
                     sure,
-                    float(odds[pair]),
+                    odd,
                     "linked" if sure >= w.link_from else "suggested",
                     batch.mentions[row],
+                    int(batch.at[row]),
                     batch.texts.canonical[row],
+                    some,
                     batch.labels[row],
-                    {kind: float(part[pair]) for kind, part in values.items()},
-                    None if rival is None else candidates.entries[rival],
+                    own,
+                    None if rival < 0 else candidates.entries[rival],
                     entry.incident.version if stamp is None else stamp,
                 ),
             )
+
+
+def _kinds(canonicals: Sequence[str], rows: Ints) -> Ints:
+    """For each pair the kinds of event that its mention names. ``rows`` rise."""
+    used = _firsts(rows)
+    own = kinds_of([canonicals[row] for row in rows[used].tolist()])
+    found: Ints = own[np.cumsum(used) - 1]
+    return found
+
+
+def _firsts(rising: Ints) -> NDArray[np.bool_]:
+    """Which of rising numbers are not the same as the one before."""
+    first = np.ones(rising.size, np.bool_)
+    first[1:] = rising[1:] != rising[:-1]
+    return first
 
 
 def _most(batch: Batch, rows: Ints, scoped: NDArray[np.bool_], w: Weights) -> Floats:
@@ -308,11 +304,17 @@ def _rivals(rows: Ints, families: Ints, odds: Floats) -> Floats:
     return found
 
 
-def _strongest(pair: int, families: Ints, scored: Scored) -> int | None:
-    """The number of the incident with the best odds among the rivals of a pair."""
-    first, last = np.searchsorted(scored.rows, [scored.rows[pair], scored.rows[pair] + 1])
-    if last - first < 2:
-        return None
-    columns, odds = scored.columns[first:last], scored.odds[first:last]
-    other = np.flatnonzero(families[columns] != families[scored.columns[pair]])
-    return int(columns[other[np.argmax(odds[other])]]) if other.size else None
+def _strongest(scored: Scored, family: Ints) -> Ints:
+    """For each pair the incident with the best odds among its mention's other matters, or -1."""
+    rows, columns = scored.rows, scored.columns
+    order = np.lexsort((-scored.odds, rows))
+    best = order[_firsts(rows[order])]  # of each mention
+    own = np.cumsum(_firsts(rows)) - 1
+    is_best = family[columns] == family[columns[best]][own]
+    second = np.full(best.size, -1)
+    rest = order[~is_best[order]]
+    if rest.size:
+        rest = rest[_firsts(rows[rest])]
+        second[own[rest]] = columns[rest]
+    found: Ints = np.where(is_best, second[own], columns[best][own])
+    return found
