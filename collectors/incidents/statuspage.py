@@ -1,9 +1,10 @@
 """Public status pages: Atlassian Statuspage, and those that answer in the same shape.
 
 No account is needed. Two documents are asked for, each only if it has changed: the newest incidents
-with all their updates, and the summary, which also has open incidents too old for the first.
-Scheduled maintenance is left out. The cursor says which change of which incident was delivered, so
-an answer that is older than an earlier one (caches have many) tells nothing.
+with all their updates, and the summary, which also has open incidents too old for the first. Pages
+of Better Stack have one document of another shape (``statuspage_shapes``). Scheduled maintenance is
+left out. The cursor says which change of which incident was delivered, so an answer that is older
+than an earlier one (caches have many) tells nothing.
 """
 
 import logging
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import orjson
@@ -21,21 +22,27 @@ from pydantic import BaseModel, ConfigDict, Field
 from collectors.incidents import statuspage_answers as answers
 from collectors.incidents.names import Names
 from collectors.incidents.statuspage_http import Documents, client
+from collectors.kit.breaker import Breaker
+from collectors.kit.causes import LOOK_BACK_EXCEEDED
 from collectors.times import from_us, to_us
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident
 from pipeline.ports import Clock, Item, Unreadable
+from pipeline.roles import pause
 
 log = logging.getLogger(__name__)
 
-PATHS = ("incidents.json", "summary.json")
+#: What is asked for below the page's address, by the shape of its answers.
+PATHS: Mapping[str, tuple[str, ...]] = {
+    "statuspage": ("api/v2/incidents.json", "api/v2/summary.json"),
+    "betterstack": ("index.json",),
+}
 #: A source that has nothing to say says so at least once a second (see ``Collector.items``).
 LONGEST_WAIT = 1.0
 #: Of an unreadable incident so much is kept for the dead letter (bytes).
 KEPT = 64 * 1024
 #: Statuspage lists 50 incidents; some pages of the same shape list fewer.
 FULL_LIST = 25
-OVERFLOWN = "more incidents than the page lists"
 
 
 class StatuspageSettings(BaseModel):
@@ -44,6 +51,9 @@ class StatuspageSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     url: str = Field(pattern=r"^https?://[^\s/]+", description="The page's address.")
     name: str | None = Field(None, description="Its name among the sources.")
+    shape: Literal["statuspage", "betterstack"] = Field(
+        "statuspage", description="betterstack for a page of Better Stack, which answers otherwise."
+    )
     tracks: tuple[str, ...] = Field((), description="Whom its incidents are about; none: all.")
     poll_seconds: float = Field(60, ge=10, description="How often the page is asked.")
     provider: str | None = Field(
@@ -104,6 +114,7 @@ class Statuspage:
         clock: Clock,
         url: str,
         *,
+        shape: str = "statuspage",
         tracks: tuple[str, ...] = (),
         poll_seconds: float = 60,
         provider: str | None = None,
@@ -113,7 +124,10 @@ class Statuspage:
         self.name = name
         self._clock = clock
         # Whoever pastes the address of a document means its page.
-        self._base = url.partition("/api/")[0].rstrip("/") + "/api/v2/"
+        self._base = url.partition("/api/")[0].removesuffix("/index.json").rstrip("/") + "/"
+        self._paths = PATHS[shape]
+        self._breaker = Breaker(name)
+        self._failures = 0
         self._tracks = tuple(tracks)
         self._poll = timedelta(seconds=poll_seconds)
         self._provider = provider
@@ -125,7 +139,7 @@ class Statuspage:
         progress = Progress.of(cursor)
         with client() as connection:
             # Made here: a document counts as had only if what it told was handed over.
-            documents = Documents(self.name, connection, self._base)
+            documents = Documents(self.name, connection, self._base, self._clock, self._breaker)
             while not stop.is_set():
                 progress = yield from self._round(documents, progress, stop)
                 due = self._clock.now() + self._poll
@@ -145,14 +159,14 @@ class Statuspage:
         provider = self._provider or _provider(fresh, self._base)
         if _is_overflown(raws, progress):
             now = to_us(self._clock.now())
-            yield Item(self._covered(progress, now, cause=OVERFLOWN), progress.cursor)
+            yield Item(self._covered(progress, now, cause=LOOK_BACK_EXCEEDED), progress.cursor)
             progress = replace(progress, since=now)
         for number, raw in raws.items():
             changed = answers.version(raw)
             if changed > progress.seen.get(number, -1):
                 progress = progress.having(number, changed)
                 yield Item(self._word(raw, provider), progress.cursor)
-        if all(fresh[path] is not None or documents.is_missing(path) for path in PATHS):
+        if all(fresh[path] is not None or documents.is_missing(path) for path in self._paths):
             # What is no more listed will not come again; the cursor must not grow for ever.
             kept = {number: at for number, at in progress.seen.items() if number in raws}
             progress = replace(progress, seen=kept)
@@ -163,12 +177,15 @@ class Statuspage:
     ) -> dict[str, dict[str, Any] | None]:
         """Each document, or None where it tells nothing new. Raises TryLater."""
         try:
-            fresh = {path: documents.changed(path, stop) for path in PATHS}
+            fresh = {path: documents.changed(path, stop) for path in self._paths}
             if not stop.is_set():
-                documents.require(PATHS)
-        except TryLater:
+                documents.require(self._paths)
+        except TryLater as error:
+            # A page that misbehaves for long is asked more and more seldom.
+            self._failures += 1
             self.totals["failed"] += 1
-            raise
+            raise TryLater(str(error), pause(self._failures, error.after)) from error
+        self._failures = 0
         self.totals["answered"] += 1
         return fresh
 

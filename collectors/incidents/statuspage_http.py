@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from collectors.incidents import statuspage_answers as answers
+from collectors.incidents import statuspage_shapes as shapes
+from collectors.kit.breaker import REFUSED, Breaker
+from collectors.kit.limits import refusal
 from collectors.kit.web import trusted
 from collectors.times import instant
 from collectors.trouble import told
 from pipeline.decoding import load
 from pipeline.errors import SetAside, TryLater
+from pipeline.ports import Clock
 from pipeline.values import to_ms
 
 if TYPE_CHECKING:
@@ -19,8 +23,6 @@ if TYPE_CHECKING:
 PATIENCE = 4.0
 #: A page with 500 components and 50 incidents has about a megabyte.
 MOST_BYTES = 32 * 1_048_576
-#: A page that asks for a longer pause is asked again after so many seconds all the same.
-LONGEST_PAUSE = 900.0
 
 _ASK = "is it the address of a status page?"
 
@@ -41,10 +43,14 @@ def client() -> "httpx.Client":
 class Documents:
     """The documents of one page, as far as they were read in this session."""
 
-    def __init__(self, source: str, client: "httpx.Client", base: str) -> None:
+    def __init__(
+        self, source: str, client: "httpx.Client", base: str, clock: Clock, breaker: Breaker
+    ) -> None:
         self._source = source
         self._client = client
         self._base = base
+        self._clock = clock
+        self._breaker = breaker
         self._host = urlsplit(base).netloc
         self._validators: dict[str, dict[str, str]] = {}
         self._updated: dict[str, int] = {}
@@ -90,10 +96,12 @@ class Documents:
 
     def _refuse(self, answer: "httpx.Response") -> None:
         if answer.is_success:
-            return
-        pause = answer.headers.get("retry-after", "")
-        after = min(float(pause), LONGEST_PAUSE) if pause.isascii() and pause.isdecimal() else None
-        raise TryLater(f"{self._source}: {self._host} answers {answer.status_code}", after)
+            self._breaker.accepted()
+        elif answer.status_code in REFUSED:
+            raise self._breaker.refused(self._host, answer.status_code)
+        else:
+            line = f"{self._source}: {self._host} answers {answer.status_code}"
+            raise refusal(line, answer.status_code, answer.headers, self._clock.now())
 
     def _body(self, answer: "httpx.Response", stop: threading.Event) -> bytes | None:
         parts, size = [], 0
@@ -108,7 +116,7 @@ class Documents:
 
     def _document(self, path: str, body: bytes) -> dict[str, Any] | None:
         try:
-            document: dict[str, Any] = load(body)
+            document = shapes.normal(load(body))
             page = answers.page(document)
         except SetAside as reason:
             what = "a web page" if body.lstrip()[:1] == b"<" else "something else"

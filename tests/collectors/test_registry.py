@@ -7,7 +7,7 @@ from config.sources import KINDS
 
 TESTS = Path(__file__).parent
 #: These stood before the suite of platforms, and have tests of their own for the same.
-ELSEWHERE = {"bluesky", "recorded", "statuspage"}
+ELSEWHERE = {"bluesky", "recorded"}
 
 
 def test_the_contract_suite_runs_on_every_source() -> None:

@@ -9,6 +9,8 @@ from typing import Any
 
 import xxhash
 
+from tests.servers.platform import Asked, Fault, Platform, document
+
 
 class Page:
     """Answers with what ``documents`` holds under a path's last part; what is missing is 404.
@@ -48,6 +50,32 @@ class Page:
             return 404, {}, b"not here"
         body = json.dumps(self.documents[name]).encode()
         return 200, {"ETag": f'"{xxhash.xxh3_64_hexdigest(body)}"'}, body
+
+
+class Pages(Platform):
+    """A status page that can misbehave: it lists the ten newest, its summary all that are open."""
+
+    LISTED = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.incidents: dict[str, dict[str, Any]] = {}
+
+    def put(self, told: dict[str, Any]) -> None:
+        """Opens an incident, or changes it."""
+        self.incidents[told["id"]] = told
+
+    def reply(self, asked: Asked) -> Fault:
+        """The answer to one request."""
+        name = asked.path.rpartition("/")[2]
+        newest = list(self.incidents.values())[::-1]
+        if name == "summary.json":
+            newest = [one for one in newest if one["status"] != "resolved"]
+        elif name == "incidents.json":
+            newest = newest[: self.LISTED]
+        else:
+            return Fault(404)
+        return document({"page": {"id": "page1", "name": "Acme"}, "incidents": newest})
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -17,7 +17,9 @@ from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident, StatusAt
 from pipeline.ports import Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.servers.statuspage import Page, incident, status_page
+from tests.contracts.platform import PlatformContract, Stage
+from tests.servers.platform import served
+from tests.servers.statuspage import Page, Pages, incident, status_page
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -79,6 +81,87 @@ class TestContract(CollectorContract):
     @pytest.fixture
     def words(self) -> int:
         return 4
+
+
+class TestPlatform(PlatformContract):
+    """A status page keeps the contract of platforms, too."""
+
+    kind = "statuspage"
+
+    @pytest.fixture
+    def stage(self) -> Iterator[Stage]:
+        clock = ManualClock(START)
+        with served(Pages()) as running:
+            pages = cast(Pages, running)
+
+            def post(number: int, at: datetime) -> None:
+                told = incident(f"n{number}", ("investigating", at.isoformat()))
+                pages.put(told | {"name": f"Acme is down post {number}"})
+
+            yield Stage(
+                pages,
+                clock,
+                post,
+                lambda: Statuspage("acme-status", clock, pages.url),
+                page=10,
+                spoil=lambda number: pages.put(pages.incidents[f"n{number}"] | {"name": None}),
+            )
+
+
+def report(number: str, minute: int, *updates: str, **more: Any) -> list[dict[str, Any]]:
+    """A report of Better Stack, with its updates and what it is about."""
+    said = [
+        {
+            "id": f"{number}-{position}",
+            "type": "status_update",
+            "attributes": {
+                "message": body,
+                "published_at": at(minute + position),
+                "affected_resources": [{"status_page_resource_id": "9", "status": "downtime"}],
+            },
+        }
+        for position, body in enumerate(updates)
+    ]
+    told = {
+        "title": f"Report {number}",
+        "report_type": "manual",
+        "starts_at": at(minute),
+        "ends_at": None,
+        "aggregate_state": "downtime",
+        "affected_resources": [{"status_page_resource_id": "9", "status": "downtime"}],
+    }
+    references = [{"id": one["id"], "type": "status_update"} for one in said]
+    return [
+        {
+            "id": number,
+            "type": "status_report",
+            "attributes": told | more,
+            "relationships": {"status_updates": {"data": references}},
+        },
+        {"id": "9", "type": "status_page_resource", "attributes": {"public_name": "Checkout"}},
+        *said,
+    ]
+
+
+def test_a_page_of_better_stack(page: Page) -> None:
+    """Reports with their updates, resources as components; it is over when the report says so."""
+    attributes = {"updated_at": at(0), "aggregate_state": "downtime"}
+    shown = {"id": "165", "type": "status_page", "attributes": attributes}
+
+    def show(*included: dict[str, Any]) -> None:
+        page.documents["index.json"] = {"data": shown, "included": list(included)}
+
+    show(*report("7", 5, "We look."), *report("8", 6, "Planned.", report_type="maintenance"))
+    listener = Listener(source(page, shape="betterstack", tracks=("acme",)))
+    [came] = listener.round()
+    assert (came.id, came.title, came.impact) == ("statuspage-165:7", "Report 7", "major")
+    assert [component.name for component in came.components] == ["Checkout"]
+    assert (came.status, came.started_at) == ("investigating", START + timedelta(minutes=5))
+    assert listener.round() == []
+    show(*report("7", 5, "We look.", "It is over.", ends_at=at(9), aggregate_state="resolved"))
+    [came] = listener.round()
+    assert (came.status, came.resolved_at) == ("resolved", START + timedelta(minutes=9))
+    assert [update.body for update in came.updates][:2] == ["We look.", "It is over."]
 
 
 def test_an_incident_comes_with_its_whole_history(page: Page) -> None:
@@ -215,7 +298,7 @@ def test_what_is_no_incident_is_set_aside_and_the_rest_comes(page: Page) -> None
         ((200, {}, b"<!doctype html><p>maintenance"), "answers a web page instead of JSON"),
         ((200, {}, b'{"page": 3}'), "answers something else instead of JSON"),
         ((200, {}, b""), "answers something else instead of JSON"),
-        ((404, {}, b""), "has no incidents.json and no summary.json"),
+        ((404, {}, b""), "has no api.v2.incidents.json and no api"),
         ((503, {}, b""), "answers 503"),
         ((302, {"Location": "/round"}, b""), "cannot reach"),
         ((200, {"Content-Encoding": "gzip"}, b"no gzip"), "cannot reach"),
@@ -271,7 +354,7 @@ def test_a_list_that_has_overflown_is_a_gap(page: Page) -> None:
     listener.everything()
     page.show(*(incident(f"n{n}", ("resolved", at(n))) for n in range(50)))
     came = [value for value in listener.everything() if isinstance(value, Coverage)]
-    assert [(c.is_gap, c.cause) for c in came] == [(True, "more incidents than the page lists")]
+    assert [(c.is_gap, c.cause) for c in came] == [(True, "look-back exceeded")]
 
 
 def test_a_foreign_cursor_reads_all_anew(page: Page) -> None:
