@@ -199,6 +199,10 @@ class Bursts:
             if series.episode is None and series.last < hour * HOUR - IDLE:
                 del self._series[key]
                 self._awake.discard(key)
+        for key, series in self._series.items():
+            # What moves the whole moves its parts, which are too thin to show it.
+            if (whole := self._series.get(Key(key.track))) is not None:
+                series.unrest = max(series.unrest, whole.unrest)
         oldest = (hour * HOUR - KEEP) * MINUTE
         for key, said in list(self._thin.items()):
             self._thin[key] = {w: both for w, both in said.items() if both[1].at_ms >= oldest}

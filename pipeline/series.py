@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import log, sqrt
+from math import log
 from typing import NamedTuple
 
 from pipeline.surprise import WEEK, WINDOWS, surprise, thresholds
@@ -49,9 +49,10 @@ KEEP = DAY + 2 * HOUR
 #: Stands for "nothing known", so that n reports in T minutes never give a rate of zero.
 PRIOR = 0.5
 #: How much ordinary counts vary is measured over pieces of so many minutes, and believed as if
-#: so many pieces had varied as chance has it.
+#: so many pieces had varied like ``UNREST``: the rate of a minute by half (standard deviation).
 PIECE = 5
 PIECES = 24
+UNREST = 1 / 4
 
 
 class Said(NamedTuple):
@@ -93,7 +94,7 @@ class Series:
     seen: dict[str, int] = field(default_factory=dict)  # witness → last minute
     hours: dict[int, tuple[int, int]] = field(default_factory=dict)
     folded: int = 0
-    spread: float = 1.0
+    unrest: float = UNREST  # see ``surprise``
     last: int = 0  # the last minute with a report
     awake_until: int = -1
     episode: Episode | None = None
@@ -174,24 +175,28 @@ class Series:
         if len(self.hours) > 2 and min(self.hours) < oldest:
             self.hours = {h: told for h, told in self.hours.items() if h >= oldest}
         start = hour * HOUR - DAY
-        self.spread = self._spread(start, hour * HOUR)
+        self.unrest = self._unrest(start, hour * HOUR)
         return sum(self.fresh[max(0, start - self.base) : hour * HOUR - self.base]) >= FLOOR
 
-    def _spread(self, start: int, stop: int) -> float:
-        """Variance of ordinary counts over their mean, at least 1, which is what chance gives.
+    def _unrest(self, start: int, stop: int) -> float:
+        """How much the rate of a minute wavers: its variance over its square, 0 if only by chance.
 
         From one piece to the next, so that the tides of a day do not count (von Neumann 1941).
+        Chance alone gives counts their mean for a variance; what is more comes of the rate.
         """
         counts: list[int] = []
         for at in range(max(start, self.since, self.base), stop - PIECE + 1, PIECE):
             a = at - self.base
             if self.calm.find(0, a, a + PIECE) < 0:
                 counts.append(sum(self.fresh[a : a + PIECE]))
-        if not any(counts):
-            return 1.0
-        mean = sum(counts) / len(counts)
-        varied = sum((b - a) ** 2 for a, b in pairwise(counts)) / 2
-        return max(1.0, (varied / mean + PIECES) / (len(counts) - 1 + PIECES))
+        pairs = list(pairwise(counts))
+        mean = sum(a + b for a, b in pairs) / 2
+        if not mean:
+            return UNREST
+        more = max(0.0, sum((b - a) ** 2 for a, b in pairs) / 2 / mean - 1)
+        height = max(1.0, sum(a * b for a, b in pairs) / mean)
+        own = more * PIECE / height
+        return (own * len(pairs) + UNREST * PIECES) / (len(pairs) + PIECES)
 
     def references(self, minute: int, window: int) -> list[tuple[float, float]]:
         """(witnesses, minutes) of each stretch that tells what is normal around ``minute``."""
@@ -272,7 +277,7 @@ class Series:
             known = self.references(minute, window)
             if not known:
                 continue
-            z = min(surprise(count, window, n, t) for n, t in known) / sqrt(self.spread)
+            z = min(surprise(count, window, n, t, self.unrest) for n, t in known)
             rate = max((n + PRIOR) / t for n, t in known)
             margin = z - asked[window]
             if margin < 0 or count < RATIO * rate * window:

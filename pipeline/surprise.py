@@ -3,7 +3,10 @@
 A count in a window is held against a stretch of ordinary time by the likelihood ratio of Li and Ma
 (1983), made for photon counts "on" and "off" a source. It is exact enough for small counts, takes
 into account that what is normal is itself only counted, and is about standard normal when nothing
-happens.
+happens. Where people answer each other, the rate of each minute wavers by itself; counts are then
+negative binomial instead of Poisson, and the same ratio is taken of those likelihoods. The busier a
+series is the more this takes away, while the root of a spread measured over the day took too little
+at its height and too much at night.
 
 The budget of false alarms belongs to the deployment. It is shared out evenly (Bonferroni) among the
 series that can raise an alarm at present, the windows of each, and the looks at each window in a
@@ -13,7 +16,7 @@ for more surprise each, and their number does not change how often people are ca
 
 from collections.abc import Mapping
 from functools import lru_cache
-from math import log, sqrt
+from math import log, log1p, sqrt
 from statistics import NormalDist
 
 #: Windows in minutes. 30 is for thin series: 12 reports in an hour are one in 5 minutes. One of 60
@@ -27,19 +30,29 @@ BUDGET = 3.0
 WEEK = 10_080  # minutes
 
 
-def surprise(count: float, window: float, normal: float, minutes: float) -> float:
+def surprise(
+    count: float, window: float, normal: float, minutes: float, unrest: float = 0.0
+) -> float:
     """How far ``count`` in ``window`` minutes is above ``normal`` in ``minutes``, in sigmas.
 
-    Not below zero: fewer than normal are no surprise here.
+    ``unrest``: variance of the rate of a single minute over its square, 0 where only chance moves
+    the counts. Not below zero: fewer than normal are no surprise here.
     """
-    share = window / minutes
-    if count <= normal * share:
+    if count * minutes <= normal * window:
         return 0.0
-    total = count + normal
-    ratio = count * log((1 + share) / share * count / total)
-    if normal > 1e-9:  # less is nothing, and has no logarithm
-        ratio += normal * log((1 + share) * normal / total)
+    both = (count + normal) / (window + minutes)
+    ratio = _likelihood(count, window, count / window, unrest)
+    ratio += _likelihood(normal, minutes, normal / minutes, unrest)
+    ratio -= _likelihood(count + normal, window + minutes, both, unrest)
     return sqrt(max(0.0, 2 * ratio))
+
+
+def _likelihood(count: float, minutes: float, rate: float, unrest: float) -> float:
+    """The logarithm of how likely so many are at that rate, but for what does not depend on it."""
+    told = count * log(rate) if count > 1e-9 else 0.0  # less is nothing, and has no logarithm
+    if unrest < 1e-6:
+        return told - minutes * rate
+    return told - (count + minutes / unrest) * log1p(unrest * rate)
 
 
 @lru_cache(maxsize=4_096)

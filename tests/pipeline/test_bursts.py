@@ -204,9 +204,23 @@ def test_restless_counts_have_to_surprise_more() -> None:
         for one in posts:
             bursts.add("net", one)
         bursts.tick((T0 + 3000) * MINUTE)
-    restless, calm = (bursts._series[Key("net")].spread for bursts in (clumpy, even))
-    assert restless > 2
-    assert calm < 1.2
+    restless, calm = (bursts._series[Key("net")].unrest for bursts in (clumpy, even))
+    assert restless > 5
+    assert calm < 0.1
+
+
+def test_what_moves_the_whole_moves_its_parts() -> None:
+    """A part is too thin to show that its track comes in waves; it must not be alarmed by them."""
+    bursts, rng, number = Bursts(), random.Random(5), 0
+    bursts.hear("net", T0 * MINUTE)
+    for minute in range(1_500):
+        for _ in range(rng.choice((0, 0, 0, 12))):
+            number += 1
+            topic = ("topic", "login" if number % 12 == 0 else "network")
+            bursts.add("net", said(minute, f"w{number}", topic))
+    bursts.tick((T0 + 1_500) * MINUTE)
+    whole, part = (bursts._series[key].unrest for key in (Key("net"), Key("net", "login")))
+    assert part >= whole > 1
 
 
 def test_more_series_share_the_budget() -> None:

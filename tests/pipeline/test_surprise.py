@@ -34,6 +34,29 @@ def test_more_series_ask_for_more() -> None:
     assert all(thresholds(10, 30.0)[w] == thresholds(1, 3.0)[w] for w in WINDOWS)
 
 
+@given(st.integers(1, 200), st.sampled_from([1, 3, 15]), st.integers(1, 500), st.floats(0.01, 1))
+def test_what_wavers_surprises_less(count: int, window: int, normal: int, unrest: float) -> None:
+    """The more a rate wavers by itself, the less a high count says; a little is nearly nothing."""
+    calm = surprise(count, window, normal, 90)
+    here = surprise(count, window, normal, 90, unrest)
+    assert surprise(count, window, normal, 90, 2 * unrest) <= here + 1e-9
+    assert here <= calm + 1e-9
+    assert math.isclose(surprise(count, window, normal, 90, 2e-6), calm, abs_tol=0.02)
+
+
+def test_wavering_tells_most_on_busy_series() -> None:
+    """A rare report hardly shows it."""
+
+    def left(count: float, window: float, rate: float) -> float:
+        normal = rate * 10_000
+        return surprise(count, window, normal, 10_000, 0.4) / surprise(
+            count, window, normal, 10_000
+        )
+
+    assert left(16, 1, 4) < 0.6
+    assert left(5, 1, 0.1) > 0.8
+
+
 def test_chance_alone_keeps_the_budget() -> None:
     """Looked at side by side, Poisson counts pass a threshold no more often than it promises."""
     rng = random.Random(4)
