@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -21,8 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
 from collectors.bluesky_names import API, OwnNames
-from collectors.bluesky_position import FIRST_TIME_US, Ledger, Position
+from collectors.bluesky_position import FIRST_TIME_US, Connects, Ledger, Position
 from collectors.kit.causes import DISCONNECTED, STOPPED
+from collectors.kit.limits import refusal
 from collectors.known import Known
 from collectors.times import to_us
 from collectors.trouble import told
@@ -110,31 +112,46 @@ class Bluesky:
         self._renounced: OrderedDict[str, str] = OrderedDict()
         self._passed: OrderedDict[int, str] = OrderedDict()
         self._failures = 0
+        self._connects = Connects()
         self.totals: Counter[str] = Counter()
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: from now on."""
         self._own.learn(stop)
+        known = Position.of(cursor, to_us(self._clock.now()))
+        position = known or Position(to_us(self._clock.now()))
+        yield from self._allowed(position, stop)
+        if stop.is_set():
+            return
         began = self._clock.now()
-        position = Position.of(cursor)
+        position = replace(position, connects=self._connects.spent)
+        yield Item(None, position.cursor)  # whoever asks on has stored that we connect
         try:
-            with self._connected(position) as socket:
+            with self._connected(known) as socket:
                 cause = DISCONNECTED if self.totals["connections"] else STOPPED
                 self.totals["connections"] += 1
-                ledger = Ledger(self.name, position or Position(to_us(began)), cause)
-                yield from self._listen(socket, ledger, stop)
+                yield from self._listen(socket, Ledger(self.name, position, cause), stop)
         except _Broken as trouble:
             if self._clock.now() - began >= HEALTHY:
                 self._failures = 0
             self._failures += 1
-            message = f"{self.name}: {trouble}"
-            raise TryLater(message, after=pause(self._failures)) from trouble.__cause__
+            after = pause(self._failures, trouble.after)
+            raise trouble.kind(f"{self.name}: {trouble}", after) from trouble.__cause__
+
+    def _allowed(self, position: Position, stop: threading.Event) -> Iterator[Item]:
+        """Waits until a connection may be made, and counts it."""
+        self._connects.recall(position.connects)
+        while not stop.is_set() and (seconds := self._connects.wait(self._clock.now())) > 0:
+            yield Item(None, position.cursor)
+            self._clock.wait(min(seconds, LONGEST_WAIT), stop)
+        if not stop.is_set():
+            self._connects.take(self._clock.now())
 
     # ---- the connection ------------------------------------------------------------------------
 
     def _connected(self, position: Position | None) -> "ClientConnection":
         try:
-            from websockets.exceptions import WebSocketException
+            from websockets.exceptions import InvalidStatus, WebSocketException
             from websockets.sync.client import connect
         except ModuleNotFoundError as error:
             install = "pip install 'groundswell[bluesky]'"
@@ -147,6 +164,11 @@ class Bluesky:
                 max_size=MAX_FRAME,
                 compression=None,  # the stream of posts alone is small, unpacking it is not
             )
+        except InvalidStatus as error:
+            answer = error.response
+            message = f"{self._host} answers {answer.status_code}"
+            said = refusal(message, answer.status_code, answer.headers, self._clock.now())
+            raise _Broken(message, said.after, type(said)) from error
         except (OSError, EOFError, WebSocketException) as error:
             raise _Broken(f"cannot reach {self._host} ({told(error)})") from error
 
@@ -311,7 +333,17 @@ class Bluesky:
 
 
 class _Broken(Exception):
-    """The connection is of no more use; the message says why, for a person."""
+    """The connection is of no more use; the message says why, for a person.
+
+    ``after`` is the pause that the server asked for, ``kind`` what to raise.
+    """
+
+    def __init__(
+        self, message: str, after: float | None = None, kind: type[TryLater] = TryLater
+    ) -> None:
+        super().__init__(message)
+        self.after = after
+        self.kind = kind
 
 
 def _digest(number: str) -> int:

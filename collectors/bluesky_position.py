@@ -5,8 +5,11 @@ All times are Jetstream's own ``time_us``, microseconds since 1970.
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
+from collectors.kit.budget import Budget, Window
 from collectors.times import from_us
 from pipeline.model import Coverage
 
@@ -16,36 +19,75 @@ log = logging.getLogger(__name__)
 FIRST_TIME_US = 10**15
 #: The event that a cursor names comes again unless it was missed; instances differ by seconds.
 TOLERANCE_US = 10_000_000
+#: Jetstream names no limit; a storm of closes must not make us one of those who are locked out.
+CONNECTS = Window(60, timedelta(minutes=10))
 #: How much newly read time is worth a word of coverage; the first word comes at once.
 COVERAGE_US = 60_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """Up to where everything was read, and since when without a gap (None: no event came yet)."""
+    """Up to where everything was read, and since when without a gap (None: no event came yet).
+
+    ``connects`` is what the budget of connections remembers, as ``Connects`` has it.
+    """
 
     read: int
     since: int | None = None
+    connects: str = ""
 
     @classmethod
-    def of(cls, cursor: str | None) -> "Position | None":
-        """The position a cursor stands for; None, with a warning, when it is none of ours."""
+    def of(cls, cursor: str | None, now: int) -> "Position | None":
+        """The position a cursor stands for; None, with a warning, when it is none of ours.
+
+        Not later than ``now``: a clock that was wrong must not skip all until then.
+        """
         if cursor is None:
             return None
-        read, _, since = cursor.partition(":")
+        read, _, rest = cursor.partition(":")
+        since, _, connects = rest.partition(":")
         if _is_time(read) and (not since or _is_time(since)):
-            return cls(int(read), int(since) if since else None)
+            latest = now if int(read) > now + TOLERANCE_US else int(read)
+            begun = min(int(since), latest) if since else None
+            return cls(latest, begun, connects)
         log.warning("bluesky: the stored cursor is none of this source: it starts from now on")
         return None
 
     @property
     def cursor(self) -> str:
         """As ``of`` reads it."""
-        return f"{self.read}:{'' if self.since is None else self.since}"
+        told = f"{self.read}:{'' if self.since is None else self.since}"
+        return f"{told}:{self.connects}" if self.connects else told
 
 
 def _is_time(text: str) -> bool:
     return text.isascii() and text.isdecimal() and int(text) >= FIRST_TIME_US
+
+
+class Connects:
+    """How often a connection may be made, whatever the server does and how often we start anew."""
+
+    def __init__(self) -> None:
+        self._budget = Budget(CONNECTS)
+
+    @property
+    def spent(self) -> str:
+        """What was made lately, for the cursor."""
+        return ",".join(f"{end}.{made}" for end, made in self._budget.spent[0])
+
+    def recall(self, spent: str) -> None:
+        """Takes over what a cursor remembers; what is no such memory is left out."""
+        parts = [part.split(".") for part in spent.split(",") if part]
+        with suppress(ValueError):
+            self._budget.recall([[(int(end), int(made)) for end, made in parts]])
+
+    def wait(self, now: datetime) -> float:
+        """Seconds until the next one is allowed; 0: now."""
+        return self._budget.wait(now)
+
+    def take(self, now: datetime) -> None:
+        """Counts one."""
+        self._budget.take(now)
 
 
 class Ledger:
@@ -76,13 +118,13 @@ class Ledger:
                 cause=self._cause,
             )
             # Moved on first: whoever resumes after this word is not told of the gap again.
-            before = self.position = Position(time_us, time_us)
+            before = self.position = replace(before, read=time_us, since=time_us)
             self._told = None
             yield gap
         self._is_resumed = False
         if before.since is None:
-            before = Position(time_us, time_us)
-        self.position = Position(max(before.read, time_us), before.since)
+            before = replace(before, read=time_us, since=time_us)
+        self.position = replace(before, read=max(before.read, time_us))
         if self._told is None or self.position.read - self._told >= COVERAGE_US:
             yield from self.close()
 

@@ -1,20 +1,25 @@
 """A server that speaks Jetstream (version 1) on loopback, with frames that a test gives it."""
 
 import json
+import socket
+import struct
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
 
 
 class Jetstream:
     """Sends its frames from the asked-for cursor on (inclusive), then what is still pushed.
 
-    ``farewell``: after so many frames on a connection it closes the connection cleanly.
+    ``farewell``: after so many frames on a connection it closes the connection cleanly, with
+    ``code`` (None: it breaks off without a word). ``refusal``: status and headers for who connects.
     ``keeps_from``: what is older (``time_us``) is forgotten; a cursor there is silently moved on.
     ``begins_with_new``: who names no cursor is told what comes from now on, as by real ones, which
     is no good to tests that push first. Commits of collections not asked for are left out.
@@ -25,6 +30,8 @@ class Jetstream:
         self.farewell: int | None = None
         self.keeps_from = 0
         self.begins_with_new = False
+        self.code: int | None = 1000
+        self.refusal: tuple[int, dict[str, str]] | None = None
         self.asked: list[dict[str, str]] = []
         self.url = ""
         self._more = threading.Condition()
@@ -54,6 +61,7 @@ class Jetstream:
         try:
             for sent, frame in enumerate(self._from(since, first)):
                 if sent == self.farewell:
+                    self._leave(connection)
                     return
                 if not _is_wanted(frame, wanted):
                     continue
@@ -61,6 +69,24 @@ class Jetstream:
                 connection.send(data, text=True)
         except ConnectionClosed:
             return
+
+    def greet(self, connection: ServerConnection, request: Request) -> Response | None:
+        """The answer to a handshake, where it is another one than usual."""
+        if self.refusal is None:
+            return None
+        status, headers = self.refusal
+        answer = connection.respond(HTTPStatus(status), "no\n")
+        for name, value in headers.items():
+            answer.headers[name] = value
+        return answer
+
+    def _leave(self, connection: ServerConnection) -> None:
+        if self.code is None:
+            linger = struct.pack("ii", 1, 0)
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            connection.socket.close()
+        else:
+            connection.close(self.code)
 
     def _from(self, since: int, position: int) -> Iterator[dict[str, Any] | bytes]:
         """Frames from a position and time on, as they come; ends when stopped or at a farewell."""
@@ -90,7 +116,9 @@ def jetstream(frames: Iterable[dict[str, Any] | bytes] = ()) -> Iterator[Jetstre
     """A running server on a free port of this machine."""
     speaker = Jetstream(frames)
     server: Server
-    with serve(speaker.handle, "127.0.0.1", 0, compression=None) as server:
+    with serve(
+        speaker.handle, "127.0.0.1", 0, compression=None, process_request=speaker.greet
+    ) as server:
         port = server.socket.getsockname()[1]
         speaker.url = f"ws://127.0.0.1:{port}/subscribe"
         thread = threading.Thread(target=server.serve_forever, name="jetstream", daemon=True)
