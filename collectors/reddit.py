@@ -24,6 +24,7 @@ from collectors.known import Known
 from collectors.reddit_api import OAUTH, REDDIT, Account, Closed, RedditApi
 from collectors.reddit_checks import Checks, Texts, children
 from collectors.reddit_things import FULLNAME, PLATFORM, fate, fullname, mention, said, subreddit
+from collectors.times import EPOCH
 from pipeline.errors import Misuse, SetAside
 from pipeline.model import Mention
 from pipeline.ports import Clock, Item, Unreadable
@@ -177,7 +178,7 @@ class Reddit:
         self._closed.pop(what, None)
         things = children(self.name, told)
         if before is None and kind in LISTINGS:
-            self._compare(query.key, things)
+            self._compare(query.key, things, is_whole=told["data"].get("after") is None)
         entries = [entry for thing in things if (entry := self._entry(thing, since)) is not None]
         seen = int(count or 0) + len(things)
         further = told["data"].get("after")
@@ -213,10 +214,13 @@ class Reddit:
         self._closed[name] = why
         return Page((), reach=self._clock.now())
 
-    def _compare(self, key: str, things: Sequence[Any]) -> None:
-        """Has those looked at that stood among these when the newest page was last read."""
+    def _compare(self, key: str, things: Sequence[Any], *, is_whole: bool) -> None:
+        """Has those looked at that stood among these when the newest page was last read.
+
+        Where there are more pages, newer things may have moved the oldest ones off this one.
+        """
         listed = {name: at for one in things if (name := fullname(one)) and (at := said(one))}
-        oldest = min(listed.values(), default=None)
+        oldest = EPOCH if is_whole else min(listed.values(), default=None)
         for name, at in self._listed.get(key, {}).items():
             if oldest is not None and at > oldest and name not in listed:
                 self._checks.noticed(name, "hidden", is_known=True)

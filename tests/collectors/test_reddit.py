@@ -283,7 +283,10 @@ def test_what_a_listing_shows_as_removed_is_looked_at_at_once(platform: reddit.R
 
 
 def test_what_leaves_the_newest_page_is_looked_at_at_once(platform: reddit.Reddit) -> None:
-    """Deletes of the newest posts are told with the next look, and so is what comes back."""
+    """Deletes of the newest posts are told with the next look, and so is what comes back.
+
+    Also when nothing is left on it.
+    """
     clock = ManualClock(START)
     for number in range(1, 6):
         platform.submit(number, START - timedelta(minutes=9 - number), f"Acme is down {number}")
@@ -298,10 +301,14 @@ def test_what_leaves_the_newest_page_is_looked_at_at_once(platform: reddit.Reddi
     listener.for_(timedelta(minutes=2), clock)
     assert removals(listener)[2:] == [("reddit:t3_3", "shown")]
     assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
+    for name in ("t3_1", "t3_3", "t3_4", "t3_5"):
+        platform.delete(name)
+    listener.for_(timedelta(minutes=2), clock)
+    assert len(removals(listener)) == 7
 
 
 def test_what_moves_off_the_page_is_not_looked_at(platform: reddit.Reddit) -> None:
-    """Newer posts take its place: that is no delete. Nor is an empty page."""
+    """Newer posts take its place: that is no delete."""
     clock = ManualClock(START)
     for number in range(1, 131):
         platform.submit(number, START, f"Acme is down {number}")
@@ -309,13 +316,25 @@ def test_what_moves_off_the_page_is_not_looked_at(platform: reddit.Reddit) -> No
     for number in range(131, 201):
         platform.submit(number, clock.now(), f"Acme is down {number}")
     listener.for_(timedelta(minutes=2), clock)
+    assert not any(one.path == "/api/info" for one in platform.asked)
+
+
+def test_a_page_that_is_empty_for_once_takes_nothing_away(platform: reddit.Reddit) -> None:
+    """It costs a question, which says that all is there."""
+    clock = ManualClock(START)
+    for number in range(1, 31):
+        platform.submit(number, START, f"Acme is down {number}")
+    listener = heard(platform, clock)
     answer = platform.reply
     empty = document({"data": {"after": None, "children": []}})
     platform.reply = (  # type: ignore[method-assign]
         lambda asked: empty if asked.path == "/r/acme/new" else answer(asked)
     )
-    listener.for_(timedelta(minutes=2), clock)
-    assert not any(one.path == "/api/info" for one in platform.asked)
+    listener.for_(timedelta(minutes=5), clock)
+    platform.reply = answer  # type: ignore[method-assign]
+    listener.for_(timedelta(minutes=5), clock)
+    assert removals(listener) == []
+    assert len([one for one in platform.asked if one.path == "/api/info"]) <= 2
 
 
 def test_a_deleted_account_takes_its_posts_along(platform: reddit.Reddit) -> None:
