@@ -5,7 +5,6 @@ stream connects again at once after a clean close and ends by the first error in
 the level of debugging it logs the token and all texts.
 """
 
-import io
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
+from collectors.kit.sessions import CONNECT, bounded
 from collectors.kit.web import Stopped
 from pipeline.errors import GiveUp, TryLater
 from pipeline.ports import Clock
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     import requests
     from tweepy import Client, StreamingClient
 
-#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
-PATIENCE: Final = 4.0
 #: X sends a sign of life every 20 s; after so many seconds without one a stream is half open.
 SILENCE: Final = 45.0
-MOST_BYTES: Final = 32 * 1_048_576
-_PIECE: Final = 65_536
 
 T = TypeVar("T", "Client", "StreamingClient")
 
@@ -74,6 +70,8 @@ class Api:
         try:
             told = ask()
         except RequestException as error:
+            if self._stop.is_set():
+                raise Stopped(f"{self._name}: told to stop") from error
             raise TryLater(f"{self._name}: cannot reach {self._host}") from error
         except (TweepyException, ValueError, TypeError, AttributeError, KeyError) as error:
             # The library's words may quote the platform's, and with them a text.
@@ -112,58 +110,52 @@ class Api:
         return tweepy
 
     def _bounded(self, made: T) -> T:
-        made.session.mount("https://", adapter(self._url, self._note, lambda: self._stop))
+        made.session = bounded(lambda: self._stop.is_set())
+        redirect(made.session, self._url, self._note)
         return made
 
     def _note(self, answer: "requests.Response") -> None:
         self._answer = (answer.status_code, answer.headers)
 
 
-def adapter(
+def redirect(
+    session: "requests.Session",
     url: str,
     note: Callable[["requests.Response"], None],
-    stop: Callable[[], threading.Event],
-) -> Any:
-    """How tweepy's requests travel: to ``url`` instead of X's own address, bounded.
+    silence: float | None = None,
+) -> None:
+    """Lets a session's requests travel to ``url`` instead of X's own address, and nowhere else.
 
-    ``note`` hears of each answer before it is read; whole answers end when ``stop`` is set.
+    ``note`` hears of each answer before it is read. ``silence``: seconds that may pass between two
+    pieces, for a stream.
     """
-    from requests import PreparedRequest, RequestException, Response
     from requests.adapters import HTTPAdapter
 
     place = urlsplit(url)
 
-    class Bounded(HTTPAdapter):
+    class Travelling(HTTPAdapter):
         def send(
             self,
-            request: PreparedRequest,
+            request: "requests.PreparedRequest",
             stream: bool = False,
-            timeout: Any = None,  # noqa: ARG002  # tweepy knows none, or another for streams
+            timeout: Any = None,
             verify: Any = True,
             cert: Any = None,
             proxies: Any = None,
-        ) -> Response:
+        ) -> "requests.Response":
             parts = urlsplit(str(request.url))
             request.url = urlunsplit(parts._replace(scheme=place.scheme, netloc=place.netloc))
-            seconds = (PATIENCE, SILENCE if stream else PATIENCE)
-            answer = super().send(request, True, seconds, verify, cert, proxies)
+            seconds = timeout if silence is None else (CONNECT, silence)
+            answer = super().send(request, stream, seconds, verify, cert, proxies)
             note(answer)
-            return answer if stream else whole(answer)
+            return answer
 
-    def whole(answer: Response) -> Response:
-        """The answer with all of its body here. Raises RequestException for too much, Stopped."""
-        parts, size = [], 0
-        for part in answer.iter_content(_PIECE):
-            size += len(part)
-            if size > MOST_BYTES:
-                raise RequestException("too much")
-            if stop().is_set():
-                raise Stopped("told to stop")
-            parts.append(part)
-        copy = Response()
-        for name in ("status_code", "headers", "url", "request", "reason", "encoding"):
-            setattr(copy, name, getattr(answer, name))
-        copy.raw = io.BytesIO(b"".join(parts))
-        return copy
+    session.max_redirects = 0
+    session.auth = session.auth or _as_given
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, Travelling())
 
-    return Bounded()
+
+def _as_given(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+    """With an ``auth`` that does nothing, no ``.netrc`` takes the token's place."""
+    return request

@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from collectors.x_client import PATIENCE, adapter
+from collectors import x_client
+from collectors.x_client import redirect
 from collectors.x_posts import FIELDS
 from pipeline.ports import Clock
 
@@ -23,6 +24,8 @@ log = logging.getLogger(__name__)
 
 #: Lines kept while nobody takes them; then the connection waits, and X closes it in the end.
 MOST_LINES: Final = 1_000
+#: Seconds that a look waits for the stream to be opened.
+PATIENCE: Final = 3.0
 #: Seconds between looks whether to stop.
 WAIT: Final = 0.25
 
@@ -52,8 +55,7 @@ class Connection:
         self.status: int | None = None
         self.headers: Mapping[str, str] = {}
         self._client = make(self._kind)
-        place = adapter(url, self._note, lambda: self._stop)
-        self._client.session.mount("https://", place)
+        redirect(self._client.session, url, self._note, x_client.SILENCE)
         self._thread = threading.Thread(target=self._listen, name="x stream", daemon=True)
         self._thread.start()
         self._is_told.wait(PATIENCE)  # else the look that follows would not know of it

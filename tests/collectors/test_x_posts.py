@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from pipeline.tracks import Track
 from tests.collectors.test_x import ACME, _token, clock, platform, source
 from tests.contracts.platform import START, Listener
 from tests.servers import x
-from tests.servers.platform import Fault
+from tests.servers.platform import Fault, served
 
 __all__ = ["_token", "clock", "platform"]
 
@@ -364,3 +365,25 @@ def test_a_job_that_came_to_nothing_is_made_again(platform: x.X, clock: ManualCl
     platform.jobs["901"] = "complete"
     listener.for_(timedelta(minutes=5), clock)
     assert [v.kind for v in listener.came if isinstance(v, Removal)] == ["erased"]
+
+
+@pytest.mark.parametrize("has_stream", [True, False])
+def test_the_token_goes_to_x_only_and_nothing_takes_its_place(
+    platform: x.X,
+    clock: ManualClock,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    has_stream: bool,
+) -> None:
+    """Neither a password in a ``.netrc`` for X's address nor a redirect to somebody else."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine api.twitter.com login eve password other\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    listener = look(platform, clock, stream=has_stream)
+    with served(x.X(clock)) as other:
+        platform.always = Fault(302, headers=(("Location", f"{other.url}/2/tweets"),))
+        listener.for_(timedelta(minutes=5), clock)
+        assert other.asked == []
+    assert {asked.headers["authorization"] for asked in platform.asked} == {"Bearer a-token"}
+    listener.stop.set()
+    listener.kill()
