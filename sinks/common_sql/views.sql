@@ -93,8 +93,8 @@ SELECT i.incident_id, i.version, i.title,
     END AS status,
     i.impact, i.tracks[1] AS track, i.tracks, i.components, i.regions,
     i.started_at, i.opened_at, i.resolved_at, i.is_proposed,
-    CASE WHEN coalesce(w.verb, '') <> 'dismiss' THEN coalesce(a.into_id, i.official_id) END
-        AS official_id,
+    CASE WHEN coalesce(w.verb, '') <> 'dismiss'
+        THEN coalesce(a.into_id, b.into_id, i.official_id) END AS official_id,
     i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at,
     i.record ->> 'topic' AS topic,
     CASE WHEN i.is_proposed THEN coalesce(CAST(i.record ->> 'witnesses' AS bigint), 0) ELSE 0 END
@@ -103,6 +103,7 @@ SELECT i.incident_id, i.version, i.title,
 FROM dim_incident i
 LEFT JOIN incident_word w ON w.incident_id = i.incident_id
 LEFT JOIN incident_alias a ON a.incident_id = i.incident_id
+LEFT JOIN incident_alias b ON b.incident_id = i.official_id
 LEFT JOIN dim_incident o ON o.incident_id = a.into_id;
 
 -- name: best_link

@@ -193,6 +193,34 @@ class WarehouseContract(ReadingContract, CrowdContract):
         assert (proposal["official_id"], proposal["witnesses"]) == (OFFICIAL, 0)
         assert proposal["lead_seconds"] == 8 * 60
 
+    def test_a_merge_of_two_tools_takes_everything_along(self, warehouse: Warehouse) -> None:
+        """Posts of both, and what was proposed before either; taken back, all is as it was."""
+        other = "pagerduty:P1"
+        warehouse.write(
+            Rows(
+                incidents=[
+                    incident(PROPOSAL, status="resolved", opened=1, official_id=other),
+                    incident(),
+                    incident(other, opened=12),
+                ],
+                feedback=[
+                    feedback(1, links=[link(OFFICIAL)]),
+                    feedback(2, links=[link(other)]),
+                    feedback(3, links=[link(PROPOSAL)]),
+                ],
+                decisions=[decision("d1", "merge", other, OFFICIAL)],
+            ),
+            START,
+        )
+        assert [one(warehouse, number)["incident_id"] for number in (1, 2)] == [OFFICIAL] * 2
+        assert listed(warehouse, OFFICIAL)["witnesses"] == 2
+        assert listed(warehouse, other)["official_id"] == OFFICIAL
+        assert listed(warehouse, PROPOSAL)["official_id"] == OFFICIAL
+        assert listed(warehouse, PROPOSAL)["lead_seconds"] == 8 * 60
+        warehouse.write(Rows(decisions=[decision("d2", "accept", other, at=40)]), START)
+        assert [one(warehouse, number)["incident_id"] for number in (1, 2)] == [OFFICIAL, other]
+        assert listed(warehouse, PROPOSAL)["official_id"] == other
+
     def test_dismiss_and_accept(self, warehouse: Warehouse) -> None:
         """A dismissed proposal has no posts; accepting it later brings them back."""
         warehouse.write(
