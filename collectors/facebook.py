@@ -37,6 +37,7 @@ from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Val
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held, Rechecks
 from collectors.kit.secret import Variable, secret
+from collectors.kit.strays import without_strays
 from pipeline.errors import SetAside
 from pipeline.model import Mention
 from pipeline.ports import Clock, Item, Unreadable
@@ -133,7 +134,7 @@ class Facebook:
         """See ``Feed.page``."""
         try:
             if query.key == TAGS:
-                found = self._tagged(before, stop)
+                found = self._tagged(since, before, stop)
             else:
                 found = self._feed(since, before, stop)
         except Missing as error:
@@ -141,7 +142,7 @@ class Facebook:
         self._where.accepted()
         return found
 
-    def _tagged(self, before: str | None, stop: threading.Event) -> Page:
+    def _tagged(self, since: datetime, before: str | None, stop: threading.Event) -> Page:
         """Posts with our page's name. ``before`` is Facebook's own word for the next page."""
         asked = {"fields": FIELDS, "limit": str(LIMIT)}
         if before is not None:
@@ -149,7 +150,7 @@ class Facebook:
         told = self._api.connection(self._page, TAGS, asked, stop)
         entries = [entry for thing in told["data"] if (entry := self._entry(thing)) is not None]
         further = _further(told)
-        return Page(entries, further, is_all=further is None)
+        return Page(without_strays(entries, since), further, is_all=further is None)
 
     # ---- posts on the page, with their comments ------------------------------------------------
 

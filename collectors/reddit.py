@@ -20,6 +20,7 @@ from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Val
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held
 from collectors.kit.secret import Variable, secret
+from collectors.kit.strays import without_strays
 from collectors.known import Known
 from collectors.reddit_api import OAUTH, REDDIT, Account, Closed, RedditApi
 from collectors.reddit_checks import Checks, Texts, children
@@ -179,7 +180,8 @@ class Reddit:
         things = children(self.name, told)
         if before is None and kind in LISTINGS:
             self._compare(query.key, things, is_whole=told["data"].get("after") is None)
-        entries = [entry for thing in things if (entry := self._entry(thing, since)) is not None]
+        found = [entry for thing in things if (entry := self._entry(thing, since)) is not None]
+        entries = without_strays(found, since)
         seen = int(count or 0) + len(things)
         further = told["data"].get("after")
         if isinstance(further, str) and FULLNAME.fullmatch(further):

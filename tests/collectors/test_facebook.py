@@ -1,6 +1,7 @@
 """Facebook over a local server that speaks as the Graph API does, through python-facebook-api."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -364,3 +365,12 @@ def test_a_missing_token_is_named(
     monkeypatch.delenv("ACME_PAGE_TOKEN")
     with pytest.raises(Misuse, match=r"ACME_PAGE_TOKEN.*token_from"):
         source(platform, ManualClock(START))
+
+
+def test_a_missing_package_is_named(
+    platform: facebook.Facebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the words that install it; the webhook does without."""
+    monkeypatch.setitem(sys.modules, "pyfacebook", None)
+    with pytest.raises(GiveUp, match=r"pip install 'groundswell\[facebook\]'"):
+        heard(platform, ManualClock(START))

@@ -1,5 +1,6 @@
 """Reddit over a local server that speaks its protocol, through praw."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -168,6 +169,29 @@ def test_a_page_that_was_deleted_under_us_loses_nothing(platform: reddit.Reddit)
     gone = len(platform.taken)
     assert gone == 1
     assert len(set(later.numbers)) >= 150 - gone
+
+
+def test_an_old_thing_among_new_ones_is_no_end(platform: reddit.Reddit) -> None:
+    """Old things reappear now and then: what stands behind one is read all the same."""
+    clock = ManualClock(START)
+    old = platform.submit(999, START - timedelta(days=3), "Acme was down")
+    listener = heard(platform, clock, look_back_hours=1)
+    for number in range(1, 151):
+        platform.submit(number, clock.now(), f"Acme is down post {number}")
+    answer = platform.reply
+
+    def stray(asked: Any) -> Fault:
+        told = answer(asked)
+        if asked.path != "/r/acme/new" or "after" in asked.params:
+            return told
+        page = json.loads(told.body)
+        page["data"]["children"].insert(3, {"kind": "t3", "data": old})
+        return document(page)
+
+    platform.reply = stray  # type: ignore[method-assign]
+    listener.for_(timedelta(minutes=2), clock)
+    assert set(listener.numbers) >= set(range(1, 151))
+    assert listener.gaps == []
 
 
 # ---- edits and deletes ---------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Reddit's API through praw: what praw would do unasked, and what Reddit refuses."""
 
 import logging
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -232,6 +233,15 @@ def test_settings_that_say_too_little_are_named(platform: reddit.Reddit) -> None
         RedditSettings(client_id="a", secret_from="A", username="acmehelp")
     with pytest.raises(ValueError, match="subreddits"):
         RedditSettings(client_id="a", secret_from="A", subreddits=("acme/../x",))
+
+
+def test_a_missing_package_is_named(
+    platform: reddit.Reddit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the words that install it; it is looked for when it is needed first."""
+    monkeypatch.setitem(sys.modules, "praw", None)
+    with pytest.raises(GiveUp, match=r"pip install 'groundswell\[reddit\]'"):
+        heard(platform, ManualClock(START))
 
 
 def test_malformed_things_stand_beside_good_ones(platform: reddit.Reddit) -> None:
