@@ -51,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
         "replaying",
         "asking",
         "migrating",
+        "exporting",
         "deciding",
         "models",
         "relabelling",
@@ -75,6 +76,8 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line; returns the exit code."""
     options = parser().parse_args(arguments)
+    # What is written is people's words: for the eyes of who runs this, unless they say otherwise.
+    os.umask(0o077)
     memory.calm()
     _log(options.verbose)
     try:

@@ -25,7 +25,7 @@ from sinks.sql import Query
 COMMON: Final = "common_sql"
 #: The files of views, and of the questions that page, watch and sources ask. A new file goes here.
 VIEWS: Final = ("views", "crowd_views")
-QUERIES: Final = ("queries", "crowd_queries", "source_queries", "relabel_queries")
+QUERIES: Final = ("export_queries", "queries", "crowd_queries", "source_queries", "relabel_queries")
 _TEMPLATES: Final = ("templates", "crowd_templates")
 # Literals and comments are matched too, so that nothing inside them is taken for a use.
 _USE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|@([a-z]\w*)")

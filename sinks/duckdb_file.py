@@ -116,6 +116,7 @@ class DuckDBFile:
             try:
                 with self.cursor() as cursor:
                     self._copy(cursor)
+                self._copy_path.chmod(0o600)
                 self._copy_path.replace(target)
             finally:
                 remove(self._copy_path)
@@ -131,6 +132,7 @@ class DuckDBFile:
                 self._copy(self._connection)
                 self._connection.close()
                 self._connection = None
+                self._copy_path.chmod(self.path.stat().st_mode & 0o777)
                 self._copy_path.replace(self.path)
                 # Closing has written its changes into the file that is now gone.
                 remove(self.path, _BESIDE[1:])
@@ -171,6 +173,7 @@ class DuckDBFile:
 
     def _open(self) -> duckdb.DuckDBPyConnection:
         connection = None
+        is_new = not self.path.exists()
         try:
             connection = duckdb.connect(
                 str(self.path),
@@ -179,6 +182,8 @@ class DuckDBFile:
             )
             for setting in self._settings():
                 connection.execute(f"SET GLOBAL {setting}")
+            if is_new:
+                self.path.chmod(0o600)
         except duckdb.Error as error:
             if connection is not None:
                 connection.close()

@@ -59,6 +59,14 @@ class Connection:
                 return pa.table({})
             return cursor.fetch_arrow_table()
 
+    def stream(self, text: str, values: Sequence[Any] | None) -> Iterator[pa.RecordBatch]:
+        """The answer to one statement batch by batch, an empty one first."""
+        with self._adbc.cursor(adbc_stmt_kwargs=_NO_COPY) as cursor:
+            cursor.execute(text, values)
+            reader = cursor.fetch_record_batch()
+            yield pa.RecordBatch.from_pylist([], reader.schema)
+            yield from reader
+
     def run_all(self, texts: Sequence[str]) -> None:
         """One statement after the other."""
         for text in texts:

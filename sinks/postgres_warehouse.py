@@ -16,7 +16,7 @@ Its address may be given as ``reading``: then ``sql`` reaches nothing but these 
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -133,6 +133,15 @@ class PostgresWarehouse:
         return [
             dict(zip(found.column_names, row, strict=True)) for row in zip(*columns, strict=True)
         ]
+
+    def stream(self, query: str, **values: Any) -> Iterator[pa.RecordBatch]:
+        """As ``rows``, batch by batch, however many there are; at least one batch.
+
+        Times are timestamps in UTC without a zone, JSON is text. One connection is held meanwhile.
+        """
+        asked = self._queries[query]
+        with self._link.asking() as connection:
+            yield from connection.stream(asked.text, asked.bound(values))
 
     def sql(self, text: str, limit: int | None = None, seconds: float | None = None) -> Table:
         """The answer to one SELECT, SHOW or EXPLAIN. Raises Misuse in one clear line, TryLater."""

@@ -6,11 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from config import settings
+from config.cells import tame
 from pipeline.errors import Misuse
 from pipeline.ports import Table
 
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 LETTER = ["id", "at", "stage", "topic", "origin", "reason", "bytes"]
-#: Cells that a spreadsheet would take for a formula; posts are hostile.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What one answer may hold and take; `--rows` and `--seconds` ask for more.
+MOST_ROWS = 100_000
+MOST_SECONDS = 60.0
 
 
 def register(commands: Commands) -> None:
@@ -37,6 +39,12 @@ def register(commands: Commands) -> None:
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     query.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    query.add_argument(
+        "--rows", type=int, default=MOST_ROWS, metavar="N", help="at most; default: %(default)s"
+    )
+    query.add_argument(
+        "--seconds", type=float, default=MOST_SECONDS, metavar="N", help="default: %(default)s"
+    )
     query.set_defaults(run=run_query)
 
     letters = commands.add_parser(
@@ -60,7 +68,7 @@ def run_query(options: argparse.Namespace) -> int:
     with closing(warehouse):
         if age is not None:
             print(f"read from a snapshot {timedelta(seconds=round(age))} old", file=sys.stderr)
-        show(warehouse.sql(options.sql), options.format)
+        show(warehouse.sql(options.sql, options.rows, options.seconds), options.format)
     return 0
 
 
@@ -131,9 +139,11 @@ def show(table: Table, form: str) -> None:
     elif form == "csv":
         rows = csv.writer(sys.stdout)
         rows.writerow(table.columns)
-        rows.writerows([_tame(cell) for cell in row] for row in table.rows)
+        rows.writerows([tame(cell) for cell in row] for row in table.rows)
     else:
         _for_eyes(table)
+    if table.cut:
+        print(f"cut after {len(table.rows):,} rows; --rows asks for more", file=sys.stderr)
 
 
 def _json(table: Table) -> None:
@@ -163,20 +173,6 @@ def _plain(cell: Any) -> Any:
     return cell
 
 
-def _tame(cell: Any) -> Any:
-    """A cell that no spreadsheet runs: text that looks like a formula gets an apostrophe.
-
-    Times are RFC 3339, truth is true or false, as in JSON.
-    """
-    if isinstance(cell, datetime):
-        return cell.isoformat().replace("+00:00", "Z")
-    if isinstance(cell, bool):
-        return str(cell).lower()
-    if isinstance(cell, str) and cell.startswith(FORMULA):
-        return "'" + cell
-    return cell
-
-
 def _for_eyes(table: Table) -> None:
     from rich.console import Console
     from rich.table import Table as Drawn
@@ -189,7 +185,7 @@ def _for_eyes(table: Table) -> None:
         drawn.add_row(*[Text(printable(cell)) for cell in row])
     wide = None if sys.stdout.isatty() else 10_000
     Console(width=wide, markup=False, emoji=False, highlight=False).print(drawn)
-    count = f"{len(table.rows):,} rows" + (", cut at the limit" if table.cut else "")
+    count = f"{len(table.rows):,} rows"
     print(count, file=sys.stderr)
 
 

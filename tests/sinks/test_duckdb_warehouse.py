@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import duckdb
@@ -374,3 +375,15 @@ def test_full_disk(small_disk: Path) -> None:
     again = DuckDBWarehouse(small_disk / "groundswell.duckdb")
     assert again.rows("totals")[0]["mentions"] == (written + 1) * 200
     again.close()
+
+
+def test_only_its_owner_may_read_it(path: Path) -> None:
+    """Warehouse, key and snapshot; a rewrite keeps the rights that somebody gave since."""
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(Rows(feedback=[feedback(1)]), START)
+        warehouse.snapshot()
+        modes = {f.name: f.stat().st_mode & 0o777 for f in path.parent.iterdir()}
+        assert {modes[name] for name in modes if not name.endswith(".wal")} == {0o600}
+        path.chmod(0o640)
+        warehouse.rewrite()
+    assert path.stat().st_mode & 0o777 == 0o640
