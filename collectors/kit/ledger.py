@@ -1,9 +1,12 @@
 """Words of coverage: what was read, and where a source was blind."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 
-from collectors.kit.progress import Place
-from collectors.times import from_us
+from collectors.kit.causes import BUDGET_SPENT
+from collectors.kit.progress import Place, Progress
+from collectors.times import from_us, to_us
 from pipeline.model import Coverage
 
 
@@ -35,3 +38,18 @@ def by_track(queries: Iterable[tuple[str, str | None]]) -> dict[str | None, list
     for key, track in queries:
         found.setdefault(track, []).append(key)
     return found
+
+
+def skipped(
+    source: str, tracks: Mapping[str | None, Sequence[str]], progress: Progress, now: datetime
+) -> Iterator[Coverage]:
+    """Gives up what was not bought up to now: a gap for each track that was read before."""
+    places, at = progress.places, to_us(now)
+    for track, keys in tracks.items():
+        known = {key: places[key] for key in keys if key in places}
+        read = [place.read for place in known.values() if place.read is not None]
+        for key, place in known.items():
+            if place.read is not None:
+                places[key] = replace(place, at=at, since=at, read=at)
+        if read and at > min(read):
+            yield gap(source, track, min(read), at, BUDGET_SPENT)

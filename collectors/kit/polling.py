@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from collectors.kit.budget import Budget
 from collectors.kit.causes import BUDGET_SPENT, LOOK_BACK_EXCEEDED
 from collectors.kit.hindrance import Hindrance
-from collectors.kit.ledger import by_track, covered, gap
+from collectors.kit.ledger import by_track, covered, gap, skipped
 from collectors.kit.limits import Answered
 from collectors.kit.money import Purse
 from collectors.kit.progress import Place, Progress
@@ -37,6 +37,8 @@ Value: TypeAlias = Mention | Removal | Decision | Incident | Unreadable
 
 #: A source that has nothing to say says so at least once a second (see ``Collector.items``).
 LONGEST_WAIT = 1.0
+#: How long a pause for want of money lasts before it is told, and how often from then on.
+FIRST_PIECE, PIECE = timedelta(minutes=1), timedelta(minutes=15)
 
 
 class Call(Enum):
@@ -196,7 +198,9 @@ class Poller:
             raise TryLater(str(error), pause(self._failures, error.after)) from error
 
     def trouble(self) -> str | None:
-        """One line when the source has been silent for too long, else None."""
+        """One line when it has been silent for too long, or its money is spent, else None."""
+        if self._unpaid() > 0:
+            return "the money for now is spent: nothing is read until there is more"
         return self._silence.trouble(self._clock.now())
 
     def _look(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
@@ -228,15 +232,14 @@ class Poller:
             progress.places[query.key] = place
             self._heard(progress, self._clock.now(), has_come=False)
             return
-        if self._purse is not None:
-            yield from self._affordable(query, progress, stop)
+        yield from self._affordable(progress, stop)
         place = progress.place(query.key, self._clock.now(), self._habits.look_back)
         progress.places[query.key] = place  # where a first look began is kept across restarts
         walk = self._walks.get(query.key)
         if walk is None or walk.place != place:
             walk = self._walks[query.key] = _Walk(self._clock.now(), place)
         while not walk.is_over:
-            if walk.pages and self._is_too_dear():
+            if walk.pages and self._unpaid() > 0:
                 walk.is_over, walk.is_cut, walk.cause = True, True, BUDGET_SPENT
                 break
             yield from self._allowed(progress, stop, self._habits.reads)
@@ -327,24 +330,24 @@ class Poller:
             if stop.is_set():
                 return
 
-    def _is_too_dear(self) -> bool:
-        """Whether another page cannot be paid for now: what is further back is not bought later."""
+    def _unpaid(self) -> float:
+        """Seconds until another page can be paid for; 0: now."""
         purse = self._purse
-        return purse is not None and purse.wait(self._clock.now(), self._habits.reads) > 0
+        return 0.0 if purse is None else purse.wait(self._clock.now(), self._habits.reads)
 
-    def _affordable(
-        self, query: Query, progress: Progress, stop: threading.Event
-    ) -> Iterator[Item]:
-        """Waits until a page can be paid. What was said meanwhile is not bought later: a gap."""
-        purse, reads = self._purse, self._habits.reads
-        if purse is None or purse.wait(self._clock.now(), reads) <= 0:
-            return
-        yield from self._quiet(progress, lambda: purse.wait(self._clock.now(), reads), stop)
-        known, now = progress.places.get(query.key), to_us(self._clock.now())
-        if known is not None and known.read is not None and now > known.read:
-            progress.places[query.key] = replace(known, at=now, since=now, read=now)
-            self.totals["gaps"] += 1
-            yield Item(gap(self._name, query.track, known.read, now, BUDGET_SPENT), progress.cursor)
+    def _affordable(self, progress: Progress, stop: threading.Event) -> Iterator[Item]:
+        """Waits until a page can be paid. What was said meanwhile is not bought later: a gap.
+
+        The gap is told while it lasts, in pieces.
+        """
+        piece = FIRST_PIECE
+        while not stop.is_set() and (seconds := self._unpaid()) > 0:
+            due = self._clock.now() + min(piece, timedelta(seconds=seconds))
+            yield from self._quiet(progress, partial(_left, due, self._clock), stop)
+            for word in skipped(self._name, self._tracks, progress, self._clock.now()):
+                self.totals["gaps"] += 1
+                yield Item(word, progress.cursor)
+            piece = PIECE
 
     def _allowed(
         self, progress: Progress, stop: threading.Event, reads: int = 0

@@ -244,3 +244,23 @@ def test_what_lies_beyond_the_platforms_reach_is_a_gap_even_if_nothing_came() ->
     [gap] = listener.gaps
     assert gap.from_at < START + timedelta(minutes=3)
     assert gap.to_at == START + timedelta(days=23)
+
+
+def test_a_pause_for_want_of_money_is_told_while_it_lasts() -> None:
+    """For all questions, in pieces that join; whoever asks hears why nothing comes."""
+    clock, memory = scene()
+    price = Price(per_read=0.01, a_day=0.2, a_month=30.0, spread=False)
+    habits = Habits(timedelta(minutes=1), overlap=timedelta(0), reads=PAGE)
+    queries = (Query("a", "acme"), Query("n", "nordwind"))
+    source = Source(memory, *queries, habits=habits, purse=Purse(price))
+    listener = Listener(source).for_(timedelta(minutes=2), clock)
+    assert source.poller.trouble() is None
+    memory.posts = {n: clock.now() + timedelta(seconds=n) for n in range(1, 40)}
+    listener.until(lambda one: len(one.gaps) >= 8, clock)
+    assert "money" in str(source.poller.trouble())
+    for track in ("acme", "nordwind"):
+        gaps = [gap for gap in listener.gaps if gap.track == track and gap.cause == "budget spent"]
+        assert len(gaps) >= 3
+        later = gaps[-3:]
+        assert [gap.to_at for gap in later[:-1]] == [gap.from_at for gap in later[1:]]
+        assert clock.now() - later[-1].to_at <= timedelta(minutes=16)
