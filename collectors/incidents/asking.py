@@ -15,6 +15,7 @@ from collectors.incidents.tool import KEPT
 from collectors.kit.budget import Budget, Window
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
+from collectors.kit.silence import Silence
 from collectors.kit.web import Web
 from collectors.times import to_us
 from pipeline.errors import SetAside, TryLater
@@ -153,4 +154,6 @@ def asking(
         overlap=OVERLAP,
         pages=Detailed.PAGES,
     )
-    return Poller(name, clock, feed, [Query("all")], habits, Budget(calls))
+    # No incidents for long is no sign of trouble.
+    quiet = Silence(per_hour=0)
+    return Poller(name, clock, feed, [Query("all")], habits, Budget(calls), silence=quiet)
