@@ -87,6 +87,8 @@ def _source(source: Mapping[str, Any], now: datetime) -> str:
         told.append(f"last post {_ago(source['event_at'], now)}")
     if source.get("cursor_at"):
         told.append(f"read on {_ago(source['cursor_at'], now)}")
+    if spend := source.get("spend"):
+        told.append(f"spent {spend['cost_today']:.2f} today, {spend['cost_month']:.2f} this month")
     gaps = source["gaps"]
     told += [
         f"blind from {_clock(gap['from_at'])} to {_clock(gap['to_at'])}"

@@ -159,6 +159,9 @@ def _sources(sight: Sight, now: datetime) -> list[dict[str, Any]]:
     remembered = _cursors(sight.broker)
     cursors = remembered or {}
     gaps = _rows(sight.warehouse, "coverage_gaps", since=now - DAY)
+    day = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    bills = _rows(sight.warehouse, "spend_now", day=day, month=day.replace(day=1))
+    spent = {bill.pop("source"): bill for bill in bills}
     read_to = {row["source"]: row["read_to"] for row in _rows(sight.warehouse, "coverage_now")}
     lines = []
     for name in sorted({*given, *feeds, *cursors}):
@@ -173,6 +176,8 @@ def _sources(sight: Sight, now: datetime) -> list[dict[str, Any]]:
             for gap in gaps
             if gap["source"] == name
         ]
+        if name in spent:
+            line["spend"] = spent[name]
         lines.append(line)
     return lines
 

@@ -183,9 +183,11 @@ def test_the_screen_obeys_nobody() -> None:
     told["warehouse"]["written_at"] = NOW.isoformat()
     gap = {name: at.isoformat() for name, at in GAP.items() if isinstance(at, datetime)}
     told["sources"][0]["gaps"] = [gap | {"cause": "look-back exceeded"}] * 5
+    told["sources"][0]["spend"] = {"cost_today": 0.123, "cost_month": 4.0}
     lines = list(screen(told))
     assert all(character.isprintable() for line in lines for character in line)
     text = "\n".join(lines)
     assert "blind from Mar 02 08:53 UTC to Mar 02 09:00 UTC (look-back exceeded)" in text
     assert "and 2 more gaps" in text
+    assert "spent 0.12 today, 4.00 this month" in text
     assert "1 open, 0 proposed" in text

@@ -12,9 +12,10 @@ from config.settings import Settings
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.intake import Intake
-from pipeline.model import Mention
-from pipeline.ports import Item
+from pipeline.model import Mention, Spend
+from pipeline.ports import Item, Rows
 from pipeline.topics import TOPICS
+from sinks.duckdb_warehouse import DuckDBWarehouse
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
@@ -50,3 +51,20 @@ def test_a_silence_is_measured_by_what_the_settings_expect(tmp_path: Path) -> No
     assert told == [None, "nothing came for 2.0 h, where 20.0 an hour are usual"]
     intake.close()
     broker.close()
+
+
+def test_what_a_source_has_cost_is_told(tmp_path: Path) -> None:
+    """Today and this month, from the warehouse; nothing for a source that costs nothing."""
+    tables = [{"type": "x", "name": "x"}, {"type": "bluesky", "name": "free"}]
+    known = Settings.model_validate({"source": tables})
+    warehouse = DuckDBWarehouse(tmp_path / "test.duckdb", key=bytes(32))
+    bills = [
+        Spend(source="x", day=NOW.replace(day=day, hour=0), reads=10, cost=0.5, at=NOW)
+        for day in (1, 2)
+    ]
+    warehouse.write(Rows(spend=bills), NOW)
+    told = report(Sight(known, ManualClock(NOW), "not running", warehouse=warehouse))
+    free, paid = told["sources"]
+    assert "spend" not in free
+    assert (paid["spend"]["cost_today"], paid["spend"]["cost_month"]) == (0.5, 1.0)
+    warehouse.close()
