@@ -68,7 +68,7 @@ WITH told AS (
     WHERE i.tracks <> ARRAY[]::text[]
 ), report AS (
     -- By the machine's labels: they are read for all tracks.
-    SELECT m.id, coalesce(m.author_key, m.id) AS witness, m.topic, m.event_at,
+    SELECT m.id, coalesce(m.author_key, m.id) AS witness, m.topic, m.event_at, m.tracks,
         unnest(m.tracks) AS track
     FROM fct_mention m
     WHERE m.intent = 'report' AND coalesce(m.noise, 'no') <> 'yes'
@@ -89,7 +89,9 @@ WITH told AS (
     SELECT a.incident_id, r.track
     FROM matter a
     JOIN report r ON r.topic = a.topic AND r.event_at >= a.started_at - INTERVAL '25 hours'
-        AND r.event_at <= a.started_at + INTERVAL '30 minutes' AND NOT r.track = ANY (a.tracks)
+        AND r.event_at <= a.started_at + INTERVAL '30 minutes'
+        -- A post that names both is no sign: a company and its shop are often named together.
+        AND NOT r.tracks && a.tracks
     WHERE a.topic <> 'other'
     GROUP BY a.incident_id, r.track
     HAVING count(DISTINCT CASE WHEN r.event_at >= a.started_at - INTERVAL '30 minutes'
@@ -222,7 +224,8 @@ SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.w
 FROM claimed c
 WHERE NOT EXISTS (
     SELECT 1 FROM incident_now i
-    WHERE NOT i.is_proposed AND c.claim = ANY (i.claims) AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
+    WHERE NOT i.is_proposed AND c.claim = ANY (i.claims)
+        AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
         AND i.opened_at <= c.event_at + INTERVAL '1 day'
         AND coalesce(i.resolved_at, c.event_at) >= c.event_at - INTERVAL '1 day'
 )

@@ -241,6 +241,18 @@ class CrowdContract:
         row = self.hours(warehouse)[0]
         assert (row["other_tracks"], row["other_official"]) == (["nordwind"], ["nordwind"])
 
+    def test_posts_about_both_are_no_sign(self, warehouse: Warehouse) -> None:
+        """A company and its shop are named together whatever happens."""
+        words = many(1, 9, OPENED + 1, to=OFFICIAL, topic="network")
+        both = [
+            word.model_copy(
+                update={"mention": word.mention.model_copy(update={"tracks": ("acme", "shop")})}
+            )
+            for word in words
+        ]
+        warehouse.write(Rows(incidents=[official(resolved_at=None)], feedback=both), START)
+        assert self.hours(warehouse)[0]["stance"] == "agrees"
+
     def test_what_is_always_said_elsewhere_is_no_sign(self, warehouse: Warehouse) -> None:
         """A track on which as much is reported every hour has not failed at the same time."""
         usual = [
