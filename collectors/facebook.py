@@ -111,7 +111,8 @@ class Facebook:
             None if held is None else Rechecks(PLATFORM, held, hours, days, at_once=AT_ONCE)
         )
         habits = Habits(timedelta(seconds=poll_seconds), timedelta(hours=look_back_hours), OVERLAP)
-        queries = [Query(TAGS), Query(FEED)]
+        [track] = self._tracks if len(self._tracks) == 1 else [None]
+        queries = [Query(TAGS, track), Query(FEED, track)]
         self._poller = Poller(name, clock, self, queries, habits, Budget(*LIMITS))
         self.totals = self._poller.totals
         self._late: str | None = None

@@ -6,6 +6,7 @@ folder it runs in, and fails on headers that are not as expected. Here a questio
 (two when a token is due), its answer is plain JSON, and the rate is obeyed by not asking.
 """
 
+import configparser
 import math
 import threading
 from collections.abc import Mapping
@@ -121,22 +122,31 @@ class RedditApi:
         account = self._account
         password = account.password
         # Whatever is not given would be looked for in the environment and in praw.ini.
-        return Praw(
-            "DEFAULT",
-            requestor_class=Plain,
-            requestor_kwargs={"session": session},
-            client_id=account.client_id,
-            client_secret=account.secret.get_secret_value(),
-            username=account.username,
-            password=None if password is None else password.get_secret_value(),
-            refresh_token=None,
-            redirect_uri=None,
-            user_agent=account.agent,
-            reddit_url=self._url,
-            oauth_url=self._oauth_url,
-            check_for_updates=False,
-            check_for_async=False,
-        )
+        settings: dict[str, Any] = {
+            "client_id": account.client_id,
+            "client_secret": account.secret.get_secret_value(),
+            "username": account.username,
+            "password": None if password is None else password.get_secret_value(),
+            "refresh_token": None,
+            "redirect_uri": None,
+            "user_agent": account.agent,
+            "reddit_url": self._url,
+            "oauth_url": self._oauth_url,
+            "timeout": 5,
+            "ratelimit_seconds": 0,
+            "check_for_updates": False,
+            "check_for_async": False,
+        }
+        try:
+            return Praw(
+                "DEFAULT",
+                requestor_class=Plain,
+                requestor_kwargs={"session": session},
+                **settings,
+            )
+        except configparser.Error as error:
+            told = f"{self._name}: praw finds a praw.ini that it cannot read"
+            raise GiveUp(f"{told} ({type(error).__name__}): take it away") from None
 
     def _ask(self, session: Any, method: str, url: str, **given: Any) -> "Response":
         """One request. Whatever is no success ends here: praw would ask again, or sleep."""

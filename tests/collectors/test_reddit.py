@@ -69,6 +69,7 @@ def test_posts_and_comments_of_a_subreddit_are_read(platform: reddit.Reddit) -> 
     listener = heard(platform, ManualClock(START), subreddits=["/r/Acme/"], about=["acme"])
     assert {one.id for one in mentions(listener)} == {"reddit:t3_1", "reddit:t1_2"}
     assert all(one.tracks == ("acme",) for one in mentions(listener))
+    assert {one.track for one in listener.read} == {"acme"}
 
 
 def test_search_asks_for_each_term_as_a_phrase(platform: reddit.Reddit) -> None:

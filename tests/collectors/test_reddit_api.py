@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -75,26 +76,40 @@ def test_a_failing_server_is_asked_once_a_look(platform: reddit.Reddit) -> None:
         assert len(platform.asked) == before + 1
 
 
-def test_a_settings_file_of_praw_s_is_not_obeyed(
-    platform: reddit.Reddit, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Whoever can leave one where we run must not learn our secret, nor speak as somebody else."""
-    (tmp_path / "praw.ini").write_text(
-        "[DEFAULT]\noauth_url=http://127.0.0.1:9\nreddit_url=http://127.0.0.1:9\n"
-        "username=mallory\npassword=x\nrefresh_token=y\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("praw_site", "nowhere")
-    monkeypatch.setenv("PRAW_ALLOW_ENDPOINT_OVERRIDE", "1")
+@pytest.fixture
+def praw_ini(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file that praw reads, for it lies in the folder where we run."""
     from praw.config import Config
 
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PRAW_ALLOW_ENDPOINT_OVERRIDE", "1")  # else praw warns of it
     monkeypatch.setattr(Config, "CONFIG", None)
+    return tmp_path / "praw.ini"
+
+
+def test_a_settings_file_of_praw_s_is_not_obeyed(
+    platform: reddit.Reddit, praw_ini: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can leave one where we run must not learn our secret, nor speak as somebody else."""
+    praw_ini.write_text(
+        "[DEFAULT]\noauth_url=http://127.0.0.1:9\nreddit_url=http://127.0.0.1:9\n"
+        "username=mallory\npassword=x\nrefresh_token=y\ntimeout=z\nratelimit_seconds=z\n"
+    )
+    monkeypatch.setenv("praw_site", "nowhere")
     clock = ManualClock(START)
     platform.submit(1, START, "Acme is down post 1")
     Listener(source(platform, clock)).until(lambda one: one.numbers == [1], clock)
     grant = next(asked for asked in platform.asked if asked.path == reddit.TOKEN)
     assert b"client_credentials" in grant.body
-    Config.CONFIG = None
+
+
+def test_a_settings_file_of_praw_s_that_is_none_is_named(
+    platform: reddit.Reddit, praw_ini: Path
+) -> None:
+    """praw cannot be kept from reading it."""
+    praw_ini.write_text("no section, no key")
+    with pytest.raises(GiveUp, match=r"praw\.ini"):
+        heard(platform, ManualClock(START))
 
 
 def test_reading_a_thing_asks_for_nothing(platform: reddit.Reddit) -> None:
