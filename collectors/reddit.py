@@ -195,10 +195,10 @@ class Reddit:
     # ---- questions -----------------------------------------------------------------------------
 
     def _queries(self, tracks: Sequence[Track]) -> Iterator[Query]:
-        [track] = self._about if len(self._about) == 1 else [None]
+        [of_all] = self._about if len(self._about) == 1 else [None]
         for name in self._subreddits:
             for listing in LISTINGS:
-                yield Query(f"{listing}:{name}", track)
+                yield Query(f"{listing}:{name}", of_all)
         for track in tracks:
             for term in track.terms:
                 yield Query(f"search:{term}", track.name)
