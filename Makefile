@@ -37,6 +37,9 @@ layers: $(DEV)  ## who may import whom
 schemas: $(DEV)  ## write the JSON Schemas of the words into docs/schemas
 	$(BIN)/python -m config.schemas docs/schemas
 
+dictionary: $(DEV)  ## write the data dictionary of the warehouse into docs/warehouse.md
+	$(BIN)/python -m config.dictionary docs/warehouse.md
+
 metrics: $(DEV)  ## write the table of all metrics into docs/operations.md
 	$(BIN)/python -m config.operating.definitions docs/operations.md
 
@@ -63,4 +66,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo cluster pds kafka test lint types layers schemas metrics pins clean
+.PHONY: help demo cluster pds kafka test lint types layers schemas dictionary metrics pins clean
