@@ -85,7 +85,7 @@ def merged(part: Incident, whole: Incident) -> Decision:
 
 def concerned(decision: Decision) -> list[str]:
     """The incidents that ``objection`` asks about."""
-    if decision.verb == "merge":
+    if decision.verb in {"link", "unlink", "merge"}:
         return [decision.value]
     if decision.verb == "accept" and not decision.subject.startswith(PROPOSAL):
         return [decision.subject]
@@ -99,6 +99,8 @@ def objection(
 
     ``official_of`` says what an incident is part of by now, ``is_there`` whether there is one.
     """
+    if decision.verb in {"link", "unlink"} and not is_there(decision.value):
+        return f"{decision.verb} wants an incident that is there: none has this id"
     if decision.verb == "merge":
         if decision.value == decision.subject:
             return "merge wants another incident than this one"

@@ -131,6 +131,10 @@ def test_a_merge_is_told_once_and_is_the_same_in_any_order() -> None:
         (decided("merge", PAGE, PAGER), True),
         (decided("merge", PAGER, "jsm:nosuch"), True),
         (decided("merge", PAGER, PAGER), True),
+        (decided("link", "x:1", PAGE), False),
+        (decided("unlink", "x:1", PAGE), False),
+        (decided("link", "x:1", "jsm:nosuch"), True),
+        (decided("unlink", "x:1", "jsm:nosuch"), True),
         (decided("accept", PAGER), False),
         (decided("accept", PAGE), True),
         (decided("accept", "groundswell:acme-1"), False),
@@ -138,7 +142,7 @@ def test_a_merge_is_told_once_and_is_the_same_in_any_order() -> None:
     ],
 )
 def test_what_cannot_be_decided_is_objected_to(word: Decision, objects: bool) -> None:
-    """A merge into nowhere or in a circle, taking out what is part of nothing."""
+    """Links to nowhere, a merge into nowhere or in a circle, taking out what is part of nothing."""
     parts = {PAGER: PAGE, PAGE: None}
     told = objection(word, parts.get, parts.__contains__)
     assert (told is not None) == objects

@@ -395,6 +395,8 @@ def test_a_foreign_page_cannot_decide(
         (b'{"subject": "x:1", "verb": "explode"}', 400),
         (b'{"subject": "x:1", "verb": "link"}', 400),
         (b'{"subject": "groundswell:1", "verb": "merge", "value": "status:nosuch"}', 404),
+        (b'{"subject": "x:1", "verb": "link", "value": "status:nosuch"}', 404),
+        (b'{"subject": "x:1", "verb": "unlink", "value": "status:nosuch"}', 404),
         (b'{"subject": "status:nosuch", "verb": "accept"}', 404),
         (b'{"subject": "x:1", "verb": "relabel", "value": "nohead=x"}', 400),
         (b'{"subject": "' + b"x" * 300_000 + b'"}', 413),
