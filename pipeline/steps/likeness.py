@@ -23,7 +23,7 @@ SHARED_FROM: Final = 3.5
 #: And the share of what it shares with the incident that it shares most with.
 SHARED_SHARE: Final = 0.4
 #: So many incidents are compared with a post at most, those that it shares most with.
-CLOSEST: Final = 24
+CLOSEST: Final = 16
 #: More words than a post has, for telling those of one post apart.
 _WORDS: Final = 4_096
 #: More rarity, in the steps of its table, than need be told apart.
@@ -180,14 +180,17 @@ class Likeness:
         # First of all: what does not take the post must not count as what it shares most with.
         fit = fits(row, column)
         row, column, value = row[fit], column[fit], np.minimum(value[fit], _MOST_STEPS)
-        less = row * (_MOST_STEPS + 1) + (_MOST_STEPS - value)
-        less, column = np.divmod(np.sort(less * self._count + column), self._count)
-        row, value = np.divmod(less, _MOST_STEPS + 1)
-        value = _MOST_STEPS - value
-        first = np.searchsorted(row, row)
-        kept = np.arange(row.size) - first < CLOSEST
-        kept &= value >= SHARED_SHARE * value[first]
-        return np.sort(row[kept] * self._count + column[kept])
+        if not row.size:
+            return _NOWHERE
+        first = _firsts(row)
+        most = np.maximum.reduceat(value, np.flatnonzero(first))[np.cumsum(first) - 1]
+        close = value >= SHARED_SHARE * most
+        least = (row[close] * (_MOST_STEPS + 1) + _MOST_STEPS - value[close]) * self._count
+        row, rest = np.divmod(np.sort(least + column[close]), (_MOST_STEPS + 1) * self._count)
+        first = _firsts(row)
+        rank = np.arange(row.size) - np.flatnonzero(first)[np.cumsum(first) - 1]
+        kept = rank < CLOSEST
+        return np.sort(row[kept] * self._count + rest[kept] % self._count)
 
     def _posts(self, canonicals: Sequence[str]) -> Posts:
         """Which of the index's stems each post has."""
