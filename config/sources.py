@@ -37,6 +37,7 @@ class Kind:
     rechecks: bool = False  # it looks again at what is kept, and is told what that is
     listens: bool = False  # it hears everybody, and is told for whom to listen and who is known
     address: str = ""  # where it goes unless its settings name another ``url``
+    pushes: bool = False  # it has a webhook, too: with a secret alone it goes nowhere
 
     def called(self, given: SourceSettings, position: int) -> str:
         """The name of the source of one table of the settings."""
@@ -116,7 +117,7 @@ KINDS = (
         "social",
         "collectors.facebook:Facebook",
         "collectors.facebook:FacebookSettings",
-        ("page", "token_from"),
+        ("page", "token_from", "tracks"),
         rechecks=True,
         address="https://graph.facebook.com",
     ),
@@ -125,7 +126,7 @@ KINDS = (
         "social",
         "collectors.facebook_hook:FacebookHook",
         "collectors.facebook_hook:FacebookHookSettings",
-        ("name", "secret_from", "verify_from"),
+        ("name", "secret_from", "verify_from", "tracks"),
     ),
     Kind(
         "hackernews",
@@ -176,7 +177,8 @@ KINDS = (
         "incident",
         "collectors.incidents.jsm:jsm",
         "collectors.incidents.jsm:JsmSettings",
-        ("url",),
+        ("url", "token_from or secret_from"),
+        pushes=True,
     ),
     Kind(
         "webhook",
@@ -190,6 +192,8 @@ KINDS = (
         "incident",
         "collectors.incidents.incidentio:incidentio",
         "collectors.incidents.incidentio:IncidentIoSettings",
+        ("token_from or secret_from",),
+        pushes=True,
         address="https://api.incident.io",
     ),
     Kind(
@@ -197,6 +201,8 @@ KINDS = (
         "incident",
         "collectors.incidents.rootly:rootly",
         "collectors.incidents.rootly:RootlySettings",
+        ("token_from or secret_from",),
+        pushes=True,
         address="https://api.rootly.com",
     ),
     Kind(
@@ -204,6 +210,8 @@ KINDS = (
         "incident",
         "collectors.incidents.pagerduty:pagerduty",
         "collectors.incidents.pagerduty:PagerDutySettings",
+        ("token_from or secret_from",),
+        pushes=True,
         address="https://api.pagerduty.com",
     ),
     Kind(
@@ -270,7 +278,8 @@ def addresses(known: Settings) -> list[tuple[str, str]]:
         tables = known.source if kind.kind == "social" else known.incidents
         for position, given in enumerate(tables, 1):
             address = str(given.own.get("url") or kind.address)
-            if given.type == kind.name and address:
+            only_listens = "secret_from" in given.own and "token_from" not in given.own
+            if given.type == kind.name and address and not (kind.pushes and only_listens):
                 found.append((kind.called(given, position), address))
     return found
 

@@ -46,12 +46,14 @@ about = ["acme"]
 type = "facebook"
 page = "777"
 token_from = "ACME_TOKEN"
+tracks = ["acme"]
 
 [[source]]
 type = "facebook_hook"
 name = "acme-facebook"
 secret_from = "ACME_SECRET"
 verify_from = "ACME_TOKEN"
+tracks = ["acme"]
 """
 
 
@@ -110,3 +112,86 @@ def test_no_vendor_s_package_is_imported_for_what_is_not_configured() -> None:
     )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert told.stdout.strip() == b"[]"
+
+
+TOOLS = """
+[[incidents]]
+type = "pagerduty"
+secret_from = "ACME_PAGER"
+
+[[incidents]]
+type = "incidentio"
+token_from = "ACME_TOKEN"
+
+[[incidents]]
+type = "jsm"
+url = "https://acme.atlassian.example"
+email = "ann@acme.example"
+token_from = "ACME_TOKEN"
+secret_from = "ACME_PAGER"
+
+[[incidents]]
+type = "rootly"
+token_from = "ACME_TOKEN"
+
+[[incidents]]
+type = "grafana"
+name = "grafana"
+secret_from = "ACME_PAGER"
+
+[[incidents]]
+type = "webhook"
+name = "desk"
+secret_from = "ACME_PAGER"
+signing = "hmac"
+paths = { id = "ticket.number", title = "ticket['short.title']" }
+statuses = { "Zu" = "resolved" }
+
+[[incidents]]
+type = "folder"
+path = "incidents"
+
+[[incidents]]
+type = "statuspage"
+url = "https://status.acme.example"
+shape = "betterstack"
+"""
+
+
+def test_every_incident_tool_is_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those with a secret take deliveries; one that only listens goes nowhere."""
+    monkeypatch.setenv("ACME_TOKEN", "a-token")
+    monkeypatch.setenv("ACME_PAGER", "a-secret")
+    known = load(settings(tmp_path, TOOLS))
+    opened = sources.open_all(known, SystemClock())
+    assert [one.name for one in opened if hasattr(one, "receive")] == [
+        "pagerduty-incidents-1",
+        "jsm-incidents-3",
+        "grafana",
+        "desk",
+    ]
+    assert len(opened) == 8
+    reached = {name for name, _ in sources.addresses(known)}
+    assert "pagerduty-incidents-1" not in reached
+    assert {"incidentio-incidents-2", "jsm-incidents-3"} <= reached
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ('type = "pagerduty"', "token_from"),
+        ('type = "jsm"\nurl = "https://a.example"\ntoken_from = "ACME_TOKEN"', "email"),
+        ('type = "webhook"\nname = "a"\nsecret_from = "ACME_TOKEN"\npaths = {id = "a["}', "path"),
+        ('type = "webhook"\nname = "a"\nsecret_from = "ACME_TOKEN"\nsigned = "x"', "signed"),
+        ('type = "webhook"\nname = "a b"\nsecret_from = "ACME_TOKEN"', "name"),
+        ('type = "rootly"\ntoken_from = "ACME_TOKEN"\npoll_seconds = 1', "poll_seconds"),
+    ],
+)
+def test_a_tool_that_cannot_work_is_refused(
+    table: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the name of the setting."""
+    monkeypatch.setenv("ACME_TOKEN", "a-token")
+    known = load(settings(tmp_path, f"[[incidents]]\n{table}\n"))
+    with pytest.raises(Misuse, match=told):
+        sources.open_all(known, SystemClock())
