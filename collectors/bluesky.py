@@ -1,8 +1,8 @@
 """Bluesky: every public post as it is made, from Jetstream, without an account.
 
-Jetstream (version 1, ``/subscribe``) sends one JSON document per event and can be asked to begin
-at a time of its own, ``time_us``; such a time is our cursor. It cannot search, so all posts are
-read and those that match a track are passed on. Events come nearly in the order of their time,
+Jetstream (version 1, ``/subscribe``, or 2) sends one JSON document per event and can be asked to
+begin at a time of its own, ``time_us``; such a time is our cursor. It cannot search, so all posts
+are read and those that match a track are passed on. Events come nearly in the order of their time,
 so a resumed reading begins a little before its cursor: some posts come twice, none is missed.
 A cursor older than what the server remembers (about 36 h) is silently moved forward: the first
 event that comes then tells how much was missed, and that becomes a gap in the coverage.
@@ -21,6 +21,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
+from collectors import bluesky_wire as wire
 from collectors.bluesky_names import API, OwnNames
 from collectors.bluesky_position import FIRST_TIME_US, Connects, Ledger, Position
 from collectors.kit.causes import DISCONNECTED, STOPPED
@@ -51,8 +52,8 @@ FUTURE = timedelta(days=1)
 RECEIVE_SECONDS, OPEN_SECONDS, CLOSE_SECONDS = 0.5, 4.0, 0.5
 #: A source that has nothing to say says so at least once a second (see ``Collector.items``).
 LONGEST_WAIT = 1.0
-#: Larger records are not sent at our request, and a larger frame ends the connection (bytes).
-MAX_RECORD, MAX_FRAME = 1_048_576, 16 * 1_048_576
+#: A larger frame ends the connection (bytes).
+MAX_FRAME = 16 * 1_048_576
 #: Of an unreadable frame so much is kept for the dead letter (bytes).
 KEPT = 64 * 1024
 #: How many handles are remembered, and how many posts that an edit took our names out of.
@@ -71,7 +72,9 @@ class BlueskySettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str | None = Field(None, description="Its name among the sources.")
     url: str = Field(
-        JETSTREAM, pattern=r"^wss?://.", description="Another instance of Jetstream (version 1)."
+        JETSTREAM,
+        pattern=r"^wss?://.",
+        description="Another instance of Jetstream, of version 1 or 2 (…/xrpc/network.bsky…).",
     )
     api_url: str = Field(
         API, pattern=r"^https?://.", description="Where handles of our own accounts are looked up."
@@ -105,6 +108,7 @@ class Bluesky:
         self._clock = clock
         self._url = url
         self._host = urlsplit(url).netloc
+        self._is_second = wire.is_second(url)
         self._matcher = Matcher(tracks) if tracks else None
         self._known = known
         self._own = OwnNames(name, clock, api_url, tracks)
@@ -153,12 +157,14 @@ class Bluesky:
         try:
             from websockets.exceptions import InvalidStatus, WebSocketException
             from websockets.sync.client import connect
+            from websockets.typing import Subprotocol
         except ModuleNotFoundError as error:
             install = "pip install 'groundswell[bluesky]'"
             raise GiveUp(f"{self.name}: wants the package websockets: {install}") from error
         try:
             return connect(
-                self._address(position),
+                wire.address(self._url, None if position is None else position.read - OVERLAP_US),
+                subprotocols=[Subprotocol(wire.SUBPROTOCOL)] if self._is_second else None,
                 open_timeout=OPEN_SECONDS,
                 close_timeout=CLOSE_SECONDS,
                 max_size=MAX_FRAME,
@@ -171,14 +177,6 @@ class Bluesky:
             raise _Broken(message, said.after, type(said)) from error
         except (OSError, EOFError, WebSocketException) as error:
             raise _Broken(f"cannot reach {self._host} ({told(error)})") from error
-
-    def _address(self, position: Position | None) -> str:
-        """What to ask for; events of accounts and identities come along unasked."""
-        sign = "&" if "?" in self._url else "?"
-        asked = f"{sign}wantedCollections={events.POSTS}&maxMessageSizeBytes={MAX_RECORD}"
-        if position is not None:
-            asked += f"&cursor={position.read - OVERLAP_US}"
-        return self._url + asked
 
     def _frames(self, socket: "ClientConnection", stop: threading.Event) -> Iterator[bytes | None]:
         """The frames as they come, None where none came for a while, until told to stop.
@@ -233,21 +231,31 @@ class Bluesky:
         self.totals["events"] += 1
         try:
             event = self._event(frame)
-            values = self._values(event)
+            values = self._values(event) if event is not None else ()
         except SetAside as reason:
             # By its content, so that the same frame read again is the same dead letter.
             origin = f"frame {xxhash.xxh3_64_hexdigest(frame)}"
             unreadable = Unreadable(frame[:KEPT], str(reason), origin)
             yield Item(unreadable, ledger.position.cursor)
             return
-        for word in ledger.advance(event["time_us"]):
+        for word in ledger.advance(event["time_us"]) if event is not None else ():
             yield Item(word, ledger.position.cursor)
         for value in values:
             yield Item(value, ledger.position.cursor)
 
-    def _event(self, frame: bytes) -> dict[str, Any]:
-        """The event in a frame, with a DID and a sane time. Raises SetAside."""
+    def _event(self, frame: bytes) -> dict[str, Any] | None:
+        """The event in a frame, with a DID and a sane time; None for a notice.
+
+        Raises SetAside, _Broken.
+        """
         event = load(frame)
+        if self._is_second:
+            try:
+                event = wire.first_form(event)
+            except wire.Farewell as reason:
+                raise _Broken(f"{self._host} ends the connection ({reason})") from reason
+            if event is None:
+                return None
         if not isinstance(event, dict) or not isinstance(event.get("did"), str):
             raise SetAside("an event is a JSON object with a did, this is not")
         time_us = event.get("time_us")

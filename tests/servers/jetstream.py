@@ -1,4 +1,4 @@
-"""A server that speaks Jetstream (version 1) on loopback, with frames that a test gives it."""
+"""A server that speaks Jetstream (versions 1 and 2) on loopback, with frames that a test gives."""
 
 import json
 import socket
@@ -6,6 +6,7 @@ import struct
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -13,6 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 from websockets.sync.server import Server, ServerConnection, serve
+
+#: Where version 2 is spoken, with the same events.
+SECOND = "/xrpc/network.bsky.jetstream.subscribeEvents"
 
 
 class Jetstream:
@@ -53,18 +57,25 @@ class Jetstream:
         """One client, until it goes or we say farewell."""
         request = connection.request
         assert request is not None
-        query = parse_qs(urlsplit(request.path).query)
-        wanted = query.get("wantedCollections", [])
+        path = urlsplit(request.path)
+        query = parse_qs(path.query)
+        wanted = query.get("wantedCollections", query.get("collections", []))
+        is_second = path.path == SECOND
+        assert not is_second or connection.subprotocol == "xrpc.v1.json"
         first = 0 if "cursor" in query or not self.begins_with_new else len(self.frames)
         self.asked.append({name: values[0] for name, values in query.items()})
         since = max(int(query.get("cursor", ["0"])[0]), self.keeps_from)
         try:
+            if is_second and since > int(query.get("cursor", [since])[0]):
+                connection.send(json.dumps(_message("info", {"name": "OutdatedCursor"})))
             for sent, frame in enumerate(self._from(since, first)):
                 if sent == self.farewell:
                     self._leave(connection)
                     return
                 if not _is_wanted(frame, wanted):
                     continue
+                if is_second and isinstance(frame, dict):
+                    frame = _second(frame, sent)
                 data = frame if isinstance(frame, bytes) else json.dumps(frame).encode()
                 connection.send(data, text=True)
         except ConnectionClosed:
@@ -104,6 +115,23 @@ class Jetstream:
                 yield frame
 
 
+def _message(kind: str, payload: dict[str, Any]) -> dict[str, Any]:
+    named = {"$type": f"network.bsky.jetstream.subscribeEvents#{kind}"}
+    return {"$type": "message", "payload": named | payload}
+
+
+def _second(event: dict[str, Any], seq: int) -> dict[str, Any]:
+    """An event as version 2 tells it; what has no kind is told as it is."""
+    if "kind" not in event:
+        return event
+    at = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=event["time_us"])
+    stamp = at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    told = {"did": event["did"], "seq": seq, "time": stamp, "witnessedAt": stamp}
+    kind = event["kind"]
+    inner = event["commit"] if kind == "commit" else {kind: event[kind]}
+    return _message(kind, told | inner)
+
+
 def _is_wanted(frame: dict[str, Any] | bytes, collections: list[str]) -> bool:
     """Whether a listener asked for it; accounts, identities and bytes come unasked."""
     if not collections or isinstance(frame, bytes) or not isinstance(frame.get("commit"), dict):
@@ -117,7 +145,12 @@ def jetstream(frames: Iterable[dict[str, Any] | bytes] = ()) -> Iterator[Jetstre
     speaker = Jetstream(frames)
     server: Server
     with serve(
-        speaker.handle, "127.0.0.1", 0, compression=None, process_request=speaker.greet
+        speaker.handle,
+        "127.0.0.1",
+        0,
+        compression=None,
+        process_request=speaker.greet,
+        select_subprotocol=lambda _, offered: offered[0] if offered else None,
     ) as server:
         port = server.socket.getsockname()[1]
         speaker.url = f"ws://127.0.0.1:{port}/subscribe"
