@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.model import Removal
 from pipeline.ports import Rows, Warehouse
 from tests.contracts.warehouse_crowd import CrowdContract
+from tests.contracts.warehouse_faults import FaultContract
 from tests.contracts.warehouse_reading import Make, ReadingContract
 from tests.contracts.warehouse_words import (
     OFFICIAL,
@@ -36,7 +37,7 @@ from tests.contracts.warehouse_words import (
 )
 
 
-class WarehouseContract(ReadingContract, CrowdContract):
+class WarehouseContract(ReadingContract, CrowdContract, FaultContract):
     """The contract. A subclass gives the fixture ``make``."""
 
     # ---- any order, any batches, any repetition

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -375,6 +376,39 @@ def test_full_disk(small_disk: Path) -> None:
     again = DuckDBWarehouse(small_disk / "groundswell.duckdb")
     assert again.rows("totals")[0]["mentions"] == (written + 1) * 200
     again.close()
+
+
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/St_Johns"])
+def test_another_time_zone(path: Path, zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's zone bends no time."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        with closing(DuckDBWarehouse(path)) as warehouse:
+            warehouse.write(Rows(feedback=[feedback(1)]), START)
+            (found,) = warehouse.sql("SELECT event_at, event_at::VARCHAR FROM feedback").rows
+            assert found == (START, f"{START:%Y-%m-%d %H:%M:%S}")
+            (span,) = warehouse.rows("counts_per_minute", from_at=START, to_at=minutes(1))
+            assert span["minute"] == START
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_read_only_disk(small_disk: Path) -> None:
+    """A warehouse on a disk that can only be read is read, and a write says what is wrong."""
+    path = small_disk / "groundswell.duckdb"
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(Rows(feedback=[feedback(1)]), START)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with closing(DuckDBWarehouse(path, read_only=True)) as warehouse:
+        assert len(warehouse.rows("newest_feedback")) == 1
+    with pytest.raises((GiveUp, TryLater), match=r"groundswell\.duckdb.*(full|cannot be written)"):
+        DuckDBWarehouse(path)
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(Rows(feedback=[feedback(2)]), START)
+        assert len(warehouse.rows("newest_feedback")) == 2
 
 
 def test_only_its_owner_may_read_it(path: Path) -> None:

@@ -3,16 +3,21 @@
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from pipeline.brokers.local import LocalBroker
+from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
+from pipeline.store import Store
+from pipeline.topics import FEEDBACK, TOPICS
 from sinks.duckdb_warehouse import DuckDBWarehouse
 from sinks.postgres_link import patient
 from sinks.postgres_warehouse import PostgresWarehouse
@@ -119,6 +124,55 @@ def test_cut_in_mid_commit(postgres_server: PostgresServer, make_on: MakeOn, whe
         assert all_views(warehouse) == after
         assert len(after["feedback"]) == 51
         warehouse.close()
+
+
+def test_ten_minutes_without_the_server(
+    postgres_server: PostgresServer, make_on: MakeOn, tmp_path: Path
+) -> None:
+    """The store tries again and again and loses nothing; then all of it is there, once."""
+    clock = ManualClock(START)
+    words = [feedback(n, links=[link(OFFICIAL)]) for n in range(30)]
+    with CuttingDoor(postgres_server.port) as door, ExitStack() as opened:
+        url = postgres_server.url.replace(str(postgres_server.port), str(door.port))
+        warehouse = make_on(url)
+        broker = opened.enter_context(closing(LocalBroker(tmp_path / "a.broker", clock)))
+        broker.ensure(TOPICS)
+        producer = opened.enter_context(closing(broker.producer()))
+        store = opened.enter_context(closing(Store(broker, warehouse, clock, batch=10)))
+        for word in words[:10]:
+            producer.send(FEEDBACK, word.key, word.to_json())
+        producer.flush()
+        assert store.turn(0) == 10
+        for word in words[10:]:
+            producer.send(FEEDBACK, word.key, word.to_json())
+        producer.flush()
+        for _ in range(20):
+            door.to_server = lambda data: bool(data)
+            with pytest.raises(TryLater):
+                store.turn(0)
+            clock.set(clock.now() + timedelta(seconds=30))
+            assert broker.lag("store")[FEEDBACK] == 20
+        door.to_server = None
+        while store.turn(0):
+            pass
+        assert len(view(warehouse, "feedback")) == 30
+        assert broker.lag("store")[FEEDBACK] == 0
+        warehouse.close()
+
+
+def test_another_time_zone(postgres_server: PostgresServer, make_on: MakeOn) -> None:
+    """A role whose sessions live in another zone writes and reads the same times."""
+    admin(postgres_server, f"ALTER ROLE {USER} SET TimeZone = 'Asia/Kolkata'", "SELECT 1")
+    try:
+        warehouse = make_on()
+        warehouse.write(SOME, START)
+        assert one(warehouse, 7)["event_at"] == START
+        (found,) = warehouse.sql("SELECT event_at, CAST(event_at AS text) FROM feedback", 1).rows
+        assert found == (START, f"{START:%Y-%m-%d %H:%M:%S}")
+        (span,) = warehouse.rows("counts_per_minute", from_at=START, to_at=minutes(1))
+        assert (span["minute"], span["mentions"]) == (START, 50)
+    finally:
+        admin(postgres_server, f"ALTER ROLE {USER} RESET TimeZone", "SELECT 1")
 
 
 def test_server_killed_and_back(make_on: MakeOn) -> None:
