@@ -69,7 +69,7 @@ class FacebookSettings(BaseModel):
         None, description="The one with the app's secret, by which calls prove whose they are."
     )
     name: str | None = Field(None, description="Its name among the sources.")
-    tracks: tuple[str, ...] = Field((), description="Whom all of it is about; none: by its text.")
+    tracks: tuple[str, ...] = Field(min_length=1, description="Whom all of it is about.")
     comment_days: float = Field(
         14, gt=0, le=90, description="How old a post may be whose comments are still read."
     )

@@ -52,7 +52,7 @@ class FacebookHookSettings(BaseModel):
         description="The one with the word that was typed in as verify token."
     )
     pages: tuple[str, ...] = Field((), description="The pages' numbers; none: all of the app.")
-    tracks: tuple[str, ...] = Field((), description="Whom all of it is about; none: by its text.")
+    tracks: tuple[str, ...] = Field(min_length=1, description="Whom all of it is about.")
     per_minute: int = Field(600, ge=1, description="Most deliveries within a minute.")
 
 

@@ -29,7 +29,7 @@ from collectors.times import EPOCH
 from pipeline.errors import Misuse, SetAside
 from pipeline.model import Mention
 from pipeline.ports import Clock, Item, Unreadable
-from pipeline.tracks import Track
+from pipeline.tracks import Matcher, Track
 from pipeline.values import from_ms
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,10 @@ class Reddit:
         self._listed: dict[str, dict[str, datetime]] = {}
         self._known = known
         self._texts = Texts()
-        self._checks = Checks(name, clock, self._api, self._texts, self._read, held or _nothing)
+        self._matcher = Matcher(tracks) if tracks else None
+        self._checks = Checks(
+            name, clock, self._api, self._texts, self._read, self._is_ours, held or _nothing
+        )
         self._overlap = timedelta(minutes=late_minutes)
         look_back = timedelta(hours=look_back_hours)
         habits = Habits(timedelta(seconds=poll_seconds), look_back, self._overlap)
@@ -226,7 +229,7 @@ class Reddit:
         oldest = EPOCH if is_whole else min(listed.values(), default=None)
         for name, at in self._listed.get(key, {}).items():
             if oldest is not None and at > oldest and name not in listed:
-                self._checks.noticed(name, "hidden", is_known=True)
+                self._checks.noticed(name, "hidden", is_known=self._is_known(name))
         self._listed[key] = listed
 
     # ---- things --------------------------------------------------------------------------------
@@ -237,16 +240,20 @@ class Reddit:
         An edit stands where it was made, so that it is seen as long as its post is on a page.
         """
         name, at = fullname(thing), said(thing) or self._clock.now()
+        became = fate(thing)
+        value = self._read(thing)
+        is_ours = isinstance(value, Mention) and self._is_ours(value)
         if name is not None:
-            became = fate(thing)
-            self._checks.noticed(name, became, is_known=became != "here" and self._is_known(name))
+            if isinstance(value, Mention) and value.version and not is_ours:
+                became = "hidden" if self._is_known(name) else became  # our name was taken out
+            is_known = became != "here" and self._is_known(name)
+            self._checks.noticed(name, became, is_known=is_known)
             if became != "here":
                 return None
-        value = self._read(thing)
         if not isinstance(value, Mention):
             return Entry(value.origin, at, value)
         if max(at, from_ms(value.version)) >= since:  # what is older, the poller leaves aside
-            value, _ = self._texts.seen(value, self._clock)
+            value, _ = self._texts.seen(value, self._clock, is_ours=is_ours)
         if not value.version:
             return Entry(value.external_id, at, value)
         edited = max(at, from_ms(value.version))
@@ -262,9 +269,16 @@ class Reddit:
             number = fullname(thing) or xxhash.xxh3_64_hexdigest(data)
             return Unreadable(data, str(reason), f"thing {number}")
 
+    def _is_ours(self, found: Mention) -> bool:
+        """Whether it is about a track; without tracks everything is."""
+        is_told = self._matcher is None or bool(found.tracks)
+        return is_told or bool(self._matcher and self._matcher.match(found))
+
     def _is_known(self, number: str) -> bool:
-        if number in self._texts:
-            return True
+        """Whether a post that is about a track may have been passed on."""
+        is_ours = self._texts.is_ours(number)
+        if is_ours is not None:
+            return is_ours
         return self._known is not None and self._known(f"{PLATFORM}:{number}")
 
 

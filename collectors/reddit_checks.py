@@ -30,28 +30,31 @@ class Texts:
     """What posts said when they were last seen: Reddit does not mark every edit."""
 
     def __init__(self) -> None:
-        self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()
+        self._seen: OrderedDict[str, tuple[int, int, bool]] = OrderedDict()
 
-    def __contains__(self, number: str) -> bool:
-        return number in self._seen
+    def is_ours(self, number: str) -> bool | None:
+        """Whether a post was about a track when it was seen; None for what never was."""
+        known = self._seen.get(number)
+        return None if known is None else known[2]
 
-    def seen(self, mention: Mention, clock: Clock) -> tuple[Mention, bool]:
+    def seen(self, mention: Mention, clock: Clock, *, is_ours: bool) -> tuple[Mention, bool]:
         """The mention in its right version, and whether it differs from the last one.
 
         What was never seen differs if it is marked as edited.
         """
         digest = xxhash.xxh3_64_intdigest(mention.text.encode())
-        known = self._seen.get(mention.external_id)
-        if known is not None and mention.version < known[1]:
-            mention = mention.model_copy(update={"version": known[1]})
-        if known is not None and known[0] != digest and mention.version == known[1]:
-            version = max(known[1] + 1, unmarked(mention, clock.now()))
-            mention = mention.model_copy(update={"version": version})
-        self._seen[mention.external_id] = (digest, mention.version)
-        self._seen.move_to_end(mention.external_id)
+        number = mention.external_id
+        known, version, _ = self._seen.get(number, (digest, 0, False))
+        told = max(mention.version, version)
+        if known != digest and told == version:
+            told = max(version + 1, unmarked(mention, clock.now()))
+        if told != mention.version:
+            mention = mention.model_copy(update={"version": told})
+        self._seen[number] = (digest, told, is_ours)
+        self._seen.move_to_end(number)
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return mention, mention.version > (0 if known is None else known[1])
+        return mention, told > version
 
 
 class Checks:
@@ -59,8 +62,9 @@ class Checks:
 
     What moderators or filters took away is hidden, until it is back. What its author took away is
     erased. What Reddit does not know is hidden first (a subreddit may close for a day) and erased
-    when it is still not there in the next round. ``read`` makes a word of a thing. What a listing
-    shows as taken away is ``noticed``, and looked at before the others.
+    when it is still not there in the next round. One whose edit took our name out is hidden, too.
+    What a listing shows of all this is ``noticed``, and looked at before the others. ``read`` makes
+    a word of a thing, ``is_ours`` says whether it is about a track.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Checks:
         api: RedditApi,
         texts: Texts,
         read: Callable[[Any], Value],
+        is_ours: Callable[[Mention], bool],
         held: Held,
     ) -> None:
         self._name = name
@@ -77,6 +82,7 @@ class Checks:
         self._api = api
         self._texts = texts
         self._read = read
+        self._is_ours = is_ours
         terms = policy(PLATFORM)
         days, hours = timedelta(days=terms.recheck_days), timedelta(hours=terms.recheck_hours)
         self._shown: OrderedDict[str, Fate] = OrderedDict()
@@ -126,22 +132,20 @@ class Checks:
 
     def _judged(self, number: str, thing: Any, own: dict[str, Any]) -> Iterator[Value]:
         state: away.State = "missing" if thing is None else fate(thing)
+        value = self._read(thing) if state == "here" else None
+        if isinstance(value, Mention) and not self._is_ours(value):
+            state = "hidden"
         now = self._clock.now()
         kind = away.told(own, number, state, now)
         if kind is not None:
             told = {"removal": f"{PLATFORM}:{number}", "kind": kind, "at": now}
             yield check(Removal, told | {"scope": "mention"})
-        if state == "here":
-            yield from self._edited(thing)
-
-    def _edited(self, thing: Any) -> Iterator[Value]:
-        value = self._read(thing)
-        if not isinstance(value, Mention):
+        if isinstance(value, Mention) and state == "here":
+            changed, is_new = self._texts.seen(value, self._clock, is_ours=True)
+            if is_new:
+                yield changed
+        elif value is not None and state == "here":
             yield value
-            return
-        changed, is_new = self._texts.seen(value, self._clock)
-        if is_new:
-            yield changed
 
 
 def children(name: str, told: Any) -> list[Any]:

@@ -218,6 +218,25 @@ def test_an_edit_is_a_new_version(platform: reddit.Reddit) -> None:
     assert third.version == int(edited.timestamp() * 1_000)
 
 
+def test_an_edit_that_takes_our_name_out_hides_the_post(platform: reddit.Reddit) -> None:
+    """Until another puts it in again; what was never about us costs nothing."""
+    clock = ManualClock(START)
+    platform.comment(1, START, "Acme is down")
+    platform.comment(2, START, "it is raining")
+    listener = heard(platform, clock)
+    for text in ("all is well", "Acme is back"):
+        edit = {"body": text, "edited": clock.now().timestamp()}
+        platform.things["t1_1"] |= edit
+        platform.things["t1_2"] |= {"edited": clock.now().timestamp()}
+        listener.for_(timedelta(minutes=2), clock)
+    assert removals(listener) == [("reddit:t1_1", "hidden"), ("reddit:t1_1", "shown")]
+    told = [one.text for one in mentions(listener) if one.external_id == "t1_1"]
+    assert (told[0], told[-1]) == ("Acme is down", "Acme is back")
+    assert "all is well" not in told
+    asked = [one.params["id"] for one in platform.asked if one.path == "/api/info"]
+    assert asked == ["t1_1", "t1_1"]
+
+
 def test_an_edit_of_an_older_post_is_seen_on_a_page(platform: reddit.Reddit) -> None:
     """Also when its post is far older than what may still turn up."""
     clock = ManualClock(START)
