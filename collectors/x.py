@@ -6,7 +6,7 @@ Deletes are told to nobody: what we hold is looked up again, a hundred posts at 
 """
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Literal
@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.kit.budget import Budget, Window
+from collectors.kit.limits import Answered
 from collectors.kit.money import Price, Purse
 from collectors.kit.policy import policy
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
@@ -44,6 +45,7 @@ DELAY: Final = timedelta(seconds=30)
 YOUNGEST: Final = timedelta(seconds=11)
 #: How late a post may turn up in search or stream: X says 7 s for 99 of 100.
 OVERLAP: Final = timedelta(seconds=60)
+BAD_REQUEST: Final = 400
 #: Posts a page, posts a look-up.
 MOST: Final = 100
 
@@ -168,7 +170,7 @@ class X:
             next_token=token or None,
             **FIELDS,
         )
-        told = self._api.asked(ask)
+        told = self._told(query, ask)
         meta = told.get("meta")
         if not isinstance(meta, dict):
             raise TryLater(f"{self.name}: the search answers without saying how much")
@@ -181,6 +183,16 @@ class X:
             is_all=not more and not is_cut,
             reach=start if is_cut else None,
         )
+
+    def _told(self, query: Query, ask: Callable[[], Any]) -> dict[str, Any]:
+        """The search's answer; a question that it does not take is told for a person to mend."""
+        try:
+            return self._api.asked(ask)
+        except Answered as error:
+            if self._api.status != BAD_REQUEST:
+                raise
+            mend = f"are the terms of {query.track} fine, and is this machine's clock right?"
+            raise Answered(f"{self.name}: X does not take the question (400): {mend}") from error
 
     # ---- streaming, and what became of posts ---------------------------------------------------
 

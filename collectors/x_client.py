@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 #: X sends a sign of life every 20 s; after so many seconds without one a stream is half open.
 SILENCE: Final = 45.0
 
+#: What some answers mean.
+SAYS: Final = {402: "X says that no credit is left (402)"}
+
 T = TypeVar("T", "Client", "StreamingClient")
 
 
@@ -85,7 +88,8 @@ class Api:
         status, headers = self._answer
         if status in REFUSED:
             return self._breaker.refused(self._host, status)
-        message = f"{self._name}: {self._host} answers {status}, or no JSON"
+        says = SAYS.get(status, f"{self._host} answers {status}, or no JSON")
+        message = f"{self._name}: {says}"
         if status < 400:
             return TryLater(message)
         return refusal(message, status, headers, self._clock.now())

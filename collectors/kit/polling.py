@@ -187,6 +187,7 @@ class Poller:
                 due = self._clock.now() + self._habits.every
                 yield from self._look(progress, stop)
                 self._hindrance.over()
+                progress.forget_pushed(self._overlap or 0)
                 yield from self._quiet(progress, partial(_left, due, self._clock), stop)
         except Stopped:
             return
@@ -306,8 +307,9 @@ class Poller:
                 continue
             place = place.having(entry.number, at, self._overlap)
             progress.places[query.key] = place
-            has_come = True
-            yield Item(entry.value, progress.cursor)
+            if entry.number not in progress.pushed:
+                has_come = True
+                yield Item(entry.value, progress.cursor)
         if self._overlap is None:
             listed = {number: at for number, at in place.ids.items() if number in walk.entries}
             place = replace(place, ids=listed or place.ids)
@@ -380,11 +382,9 @@ class Poller:
             if not isinstance(told, Entry):
                 yield Item(told, progress.cursor)
                 continue
-            if any(told.number in place.ids for place in progress.places.values()):
+            if progress.has_delivered(told.number):
                 continue
-            at = min(to_us(told.at), to_us(self._clock.now()))
-            for key, place in progress.places.items():
-                progress.places[key] = replace(place, ids={**place.ids, told.number: at})
+            progress.push(told.number, min(to_us(told.at), to_us(self._clock.now())))
             self._was_pushed = True
             yield Item(told.value, progress.cursor)
 

@@ -45,12 +45,14 @@ class Place:
 class Progress:
     """The places of all questions, by their keys; ``own`` is the source's to keep what it likes.
 
+    ``pushed``: what a stream told that looks may find again, with where it stands.
     What the cursor says was spent is told to ``budget`` and ``purse``, and read from them.
     """
 
     def __init__(self, budget: Budget, purse: Purse | None = None) -> None:
         self.places: dict[str, Place] = {}
         self.own: dict[str, Any] = {}
+        self.pushed: dict[str, int] = {}
         self._budget = budget
         self._purse = purse
 
@@ -66,13 +68,14 @@ class Progress:
             told = orjson.loads(cursor)
             places = {str(key): _place(value) for key, value in told["places"].items()}
             own = dict(told["own"])
+            pushed = {str(n): int(at) for n, at in told.get("pushed", {}).items()}
             budget.recall(told["spent"])
             if purse is not None:
                 purse.recall(told.get("reads", {}))
         except (ValueError, TypeError, KeyError, AttributeError):
             log.warning("%s: the stored cursor is none of this source: it starts anew", source)
             return cls(budget, purse)
-        made.places, made.own = places, own
+        made.places, made.own, made.pushed = places, own, pushed
         return made
 
     @property
@@ -86,9 +89,26 @@ class Progress:
             "spent": self._budget.spent,
             "own": self.own,
         }
+        if self.pushed:
+            told["pushed"] = self.pushed
         if self._purse is not None:
             told["reads"] = self._purse.reads
         return orjson.dumps(told).decode()
+
+    def has_delivered(self, number: str) -> bool:
+        """Whether an entry came, by stream or look, as far as that is remembered."""
+        return number in self.pushed or any(number in p.ids for p in self.places.values())
+
+    def push(self, number: str, at: int) -> None:
+        """That a stream told an entry."""
+        self.pushed[number] = at
+        if len(self.pushed) > MOST_IDS:
+            del self.pushed[next(iter(self.pushed))]
+
+    def forget_pushed(self, overlap: int) -> None:
+        """Drops what no look will find again: what stands ``overlap`` µs before all reads."""
+        read = min((p.at if p.read is None else p.read for p in self.places.values()), default=0)
+        self.pushed = {n: at for n, at in self.pushed.items() if at >= read - overlap}
 
     def place(self, key: str, now: datetime, look_back: timedelta) -> Place:
         """Where a question stands; without one, ``look_back`` ago. Never in the future."""

@@ -1,6 +1,7 @@
 """X's posts as mentions, its rules, its look-ups: what the API tells and what traps it has."""
 
 import logging
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,8 @@ from collectors.kit.polling import Query
 from collectors.x_posts import Aside, entry
 from collectors.x_rules import OURS, change, queries
 from pipeline.clock import ManualClock
-from pipeline.errors import GiveUp, Misuse
-from pipeline.model import Mention, Removal
+from pipeline.errors import GiveUp, Misuse, TryLater
+from pipeline.model import Mention
 from pipeline.ports import Unreadable
 from pipeline.tracks import Track
 from tests.collectors.test_x import ACME, _token, clock, platform, source
@@ -31,15 +32,6 @@ def mentions(listener: Listener) -> list[Mention]:
 
 def look(platform: x.X, clock: ManualClock, **more: Any) -> Listener:
     return Listener(source(platform, clock, **more)).for_(timedelta(minutes=2), clock)
-
-
-def held_of(platform: x.X) -> Any:
-    """What a warehouse says it holds: everything that was ever there."""
-
-    def held(_platform: str, _since: Any, after: str, most: int) -> list[str]:
-        return sorted(number for number in platform.posts if number > after)[:most]
-
-    return held
 
 
 # ---- posts -------------------------------------------------------------------------------------
@@ -270,103 +262,6 @@ def test_a_quiet_track_costs_nothing(platform: x.X, clock: ManualClock) -> None:
     assert sum(opened._poller._purse.reads.values()) <= 3 + page  # type: ignore[union-attr]
 
 
-# ---- what became of posts ----------------------------------------------------------------------
-
-
-def test_what_is_deleted_is_erased_and_what_is_out_of_sight_hidden(
-    platform: x.X, clock: ManualClock
-) -> None:
-    """A private or suspended account may come back; errors about other posts are no removals."""
-    gone, private, here = (platform.post(n, START, f"Acme post {n}")["id"] for n in (1, 2, 3))
-    held = held_of(platform)
-    listener = look(platform, clock, held=held)
-    platform.remove(gone)
-    platform.remove(private, "not-authorized-for-resource")
-    clock.set(clock.now() + timedelta(hours=24))
-    listener.for_(timedelta(minutes=5), clock)
-    del platform.gone[private]
-    clock.set(clock.now() + timedelta(hours=24))
-    listener.for_(timedelta(minutes=5), clock)
-    removals = [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
-    assert removals == [
-        (f"x:{gone}", "erased"),
-        (f"x:{private}", "hidden"),
-        (f"x:{gone}", "erased"),
-        (f"x:{private}", "shown"),
-    ]
-    assert here not in str(removals)
-
-
-def test_an_edit_that_no_track_finds_is_found_by_looking_again(
-    platform: x.X, clock: ManualClock
-) -> None:
-    """A look-up of the first id tells the chain; its newest version is fetched once."""
-    first = platform.post(1, START, "Acme is slow")
-    listener = look(platform, clock, held=lambda *_: [first["id"]] if not _[2] else [])
-    edit = platform.post(2, START - timedelta(days=3), "It is fine again")
-    edit["id"] = x.id_at(START + timedelta(minutes=5), 2)
-    platform.posts[edit["id"]] = edit
-    first["edit_history_tweet_ids"] = edit["edit_history_tweet_ids"] = [first["id"], edit["id"]]
-    for _ in range(3):
-        clock.set(clock.now() + timedelta(hours=24))
-        listener.for_(timedelta(minutes=5), clock)
-    was, became = mentions(listener)
-    assert (became.id, became.text) == (was.id, "It is fine again")
-    assert became.version > was.version
-
-
-def test_looking_again_waits_for_money(platform: x.X, clock: ManualClock) -> None:
-    """What is left of the day's cap is for what is said now."""
-    for number in range(1, 101):
-        platform.post(number, START - timedelta(minutes=1), f"Acme post {number}")
-    money = {"price": 0.01, "most_a_day": 4.0, "most_a_month": 50.0}
-    held = held_of(platform)
-    opened = source(platform, clock, held=held, **money)
-    Listener(opened).for_(timedelta(minutes=20), clock)
-    assert not any(asked.path == "/2/tweets" for asked in platform.asked)
-    Listener(opened).for_(timedelta(hours=20), clock)
-    assert sum(asked.path == "/2/tweets" for asked in platform.asked) == 1
-
-
-def test_jobs_tell_of_deletes_without_a_read(platform: x.X, clock: ManualClock) -> None:
-    """Where the plan has them: one at a time, also across a restart; the token stays with X."""
-    gone, private, _ = (platform.post(n, START, f"Acme post {n}")["id"] for n in (1, 2, 3))
-    more: dict[str, Any] = {"held": held_of(platform), "recheck": "jobs"}
-    listener = look(platform, clock, **more)
-    platform.remove(gone)
-    platform.remove(private, "not-authorized-for-resource")
-    listener = listener.again(source(platform, clock, **more))
-    listener.for_(timedelta(minutes=10), clock)
-    assert platform.jobs == {"900": "created"}
-    assert len(platform.uploads["900"]) == 3
-    platform.jobs["900"] = "complete"
-    listener.for_(timedelta(minutes=5), clock)
-    del platform.gone[private]
-    clock.set(clock.now() + timedelta(hours=24))
-    listener.for_(timedelta(minutes=5), clock)
-    platform.jobs["901"] = "complete"
-    listener.for_(timedelta(minutes=5), clock)
-    removals = [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
-    assert removals[:2] == [(f"x:{gone}", "erased"), (f"x:{private}", "hidden")]
-    assert removals[-1] == (f"x:{private}", "shown")
-    assert not any("authorization" in headers for headers in platform.storage_headers)
-    assert not any(asked.path == "/2/tweets" for asked in platform.asked)
-
-
-def test_a_job_that_came_to_nothing_is_made_again(platform: x.X, clock: ManualClock) -> None:
-    """An hour later; reading goes on all the while."""
-    gone = platform.post(1, START, "Acme post 1")["id"]
-    listener = look(platform, clock, held=held_of(platform), recheck="jobs")
-    platform.remove(gone)
-    platform.jobs["900"] = "failed"
-    listener.for_(timedelta(minutes=30), clock)
-    assert len(platform.jobs) == 1
-    listener.for_(timedelta(hours=1), clock)
-    platform.jobs["901"] = "complete"
-    listener.for_(timedelta(minutes=5), clock)
-    assert [v.kind for v in listener.came if isinstance(v, Removal)] == ["erased"]
-
-
 @pytest.mark.parametrize("has_stream", [True, False])
 def test_the_token_goes_to_x_only_and_nothing_takes_its_place(
     platform: x.X,
@@ -387,3 +282,15 @@ def test_the_token_goes_to_x_only_and_nothing_takes_its_place(
     assert {asked.headers["authorization"] for asked in platform.asked} == {"Bearer a-token"}
     listener.stop.set()
     listener.kill()
+
+
+@pytest.mark.parametrize(("status", "says"), [(400, "terms of acme"), (402, "no credit is left")])
+def test_what_x_does_not_take_is_said(
+    platform: x.X, clock: ManualClock, status: int, says: str
+) -> None:
+    """It goes on asking, seldom: the question costs nothing, and may be mended over there."""
+    platform.always = Fault(status, b"{}")
+    opened = source(platform, clock)
+    with pytest.raises(TryLater, match=says):
+        for _ in opened.items(None, threading.Event()):
+            pass
