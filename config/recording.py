@@ -6,6 +6,7 @@ author are cut out and the file is written anew.
 """
 
 import os
+import re
 import threading
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ POSTS: Final = "posts"
 INCIDENTS: Final = "incidents"
 _SUFFIX: Final = ".jsonl"
 _STATE: Final = "recorded-to"
+#: Ids that JSON writes in one way only.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/-]+")
 
 
 class Recording:
@@ -78,7 +81,10 @@ class Recording:
         self._gone.update(names)
         with self._guard, _Disk(self._folder):
             for path in self.files() if names else ():
-                lines = path.read_bytes().splitlines(keepends=True)
+                data = path.read_bytes()
+                if not _may_concern(data, names):
+                    continue
+                lines = data.splitlines(keepends=True)
                 kept = [line for line in lines if not _concerns(line, names)]
                 if len(kept) < len(lines):
                     cut += len(lines) - len(kept)
@@ -144,6 +150,16 @@ def _write_whole(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+def _may_concern(data: bytes, names: Collection[str]) -> bool:
+    """A quick look before lines are read one by one; False is certain."""
+    for name in names:
+        number = name.partition(":")[2]
+        # JSON may write others in several ways.
+        if not _PLAIN.fullmatch(number) or number.encode() in data:
+            return True
+    return False
 
 
 def _concerns(line: bytes, names: Collection[str]) -> bool:

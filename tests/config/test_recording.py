@@ -192,6 +192,17 @@ def test_forgetting_reaches_it_at_once(
     assert "secret word 1" not in text_of(kept)
 
 
+@pytest.mark.parametrize("number", ["7", "at://a/b", 'quo"te', "ünï", "back\\slash", "a\nb"])
+def test_any_id_is_found(tmp_path: Path, number: str) -> None:
+    """However JSON writes it."""
+    kept = recording(tmp_path)
+    ours = post(1).model_copy(update={"external_id": number})
+    kept.append([("posts", 0, ours.to_json()), ("posts", 0, post(2).to_json())], 0)
+    assert kept.erase({ours.id}) == 1
+    assert "secret word 2" in text_of(kept)
+    assert kept.erase({"x:nobody"}) == 0
+
+
 def test_old_files_go(tmp_path: Path, broker: LocalBroker, clock: ManualClock) -> None:
     """By time, and by the size of all."""
     kept = recording(tmp_path, keep=timedelta(hours=5))
