@@ -63,11 +63,13 @@ class Alike(NamedTuple):
 class Posts(NamedTuple):
     """Which of the index's stems each post has (1 or none), in the order of their columns.
 
-    ``words``: the number of the first word with the stem. ``length``: of the post's whole vector.
+    ``first`` and ``last``: the number of the first and of the last word with the stem. ``length``:
+    of the post's whole vector.
     """
 
     table: sparse.csr_matrix
-    words: Ints
+    first: Ints
+    last: Ints
     length: Floats
 
 
@@ -158,7 +160,11 @@ class Likeness:
         taught, at = _found(wanted, self._taught)
         lessons = _summed(pair[taught], self._lessons[at], pairs.size)
         shared = told if not taught.size else np.union1d(told, taught)
-        words = _different(pair[shared], posts.words[stem[shared]], pairs.size)
+        # A stem may stand in a hashtag and in a word of its own, before or after it.
+        words = np.maximum(
+            _different(pair[shared], posts.first[stem[shared]], pairs.size),
+            _different(pair[shared], posts.last[stem[shared]], pairs.size),
+        )
         whole, what, where, heading = values
         phrase = self._has_phrase(posts.table, pairs)
         length = posts.length[row]
@@ -205,11 +211,12 @@ class Likeness:
         keys = np.sort(keys * _WORDS + found.words[kept] % _WORDS)
         keys, words = np.divmod(keys, _WORDS)
         first = _firsts(keys)
+        last = np.append(first[1:], np.ones(min(keys.size, 1), np.bool_))
         row, column = np.divmod(keys[first], width)
         ends = np.searchsorted(row, np.arange(len(canonicals) + 1))
         shape = (len(canonicals), self._used.size)
         table = sparse.csr_matrix((np.ones(row.size, np.int32), column, ends), shape=shape)
-        return Posts(table, words[first], length)
+        return Posts(table, words[first], words[last], length)
 
     def _has_phrase(self, posts: sparse.csr_matrix, pairs: Ints) -> Floats:
         """For each pair 1 if the post has all of a phrase of the incident, else 0."""

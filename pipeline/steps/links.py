@@ -31,6 +31,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 #: Log-odds by which an incident must lag behind another to be no rival to it.
 FAR_BEHIND: Final = 3.0
+#: So many words of a post must be shared for a link that is certain.
+ENOUGH_WORDS: Final = 2
 #: More than any log-odds, so that mentions can be told apart by adding it.
 _ROW: Final = 1_000.0
 _NOTHING: Final = 1e-6
@@ -156,8 +158,9 @@ class Linker:
         found = features(alike, kinds, candidates.kinds[alike.columns], w)
         text, kind = weighed(found, TEXT, w), weighed(found, KIND, w)
         on_track = np.minimum(text * w.text_on_track, w.text_on_track_at_most)
+        alone = np.minimum(text, w.one_word_at_most - kind)
         return {
-            "text": np.where(scoped, on_track, text),
+            "text": np.where(scoped, on_track, np.where(alike.words < ENOUGH_WORDS, alone, text)),
             "kind": kind * np.where(scoped, w.text_on_track, 1.0),
             "taught": weighed(found, TAUGHT, w),
         }

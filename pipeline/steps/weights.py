@@ -51,6 +51,9 @@ class Weights:
     #: How many of the post's words they share, up to three: one alone may be a hashtag that
     #: everything rides on.
     words: float = _fitted["words"]
+    #: Off track no single word makes a link certain, whatever it is made of, but for what people
+    #: taught: the log-odds above the bias that it may add.
+    one_word_at_most: float = 7.5
     #: They speak of the same kind of event, of different ones, of the same in a place of its.
     same_kind: float = _fitted["same_kind"]
     other_kind: float = _fitted["other_kind"]

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +13,7 @@ from pipeline.incidents import Book
 from pipeline.model import Decision, Incident, Label, Link, Mention
 from pipeline.steps.links import Linker
 from pipeline.steps.text import prepare
-from pipeline.steps.weights import Weights
+from pipeline.steps.weights import FITTED, Weights
 
 START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -48,6 +49,10 @@ def mention(text: str, minute: float = 5, number: int = 1, **fields: Any) -> Men
         }
         | fields
     )
+
+
+def update(body: str) -> dict[str, Any]:
+    return {"body": body, "display_at": START}
 
 
 def labels(**names: str) -> dict[str, Label]:
@@ -160,6 +165,53 @@ def test_an_incident_without_tracks_is_found_by_its_words() -> None:
     assert [(link.incident, link.state) for link in links] == [("acme:1", "linked")]
     assert "brackwater" in next(e.value for e in links[0].evidence if e.kind == "text")
     assert linked([record, record_other], mention("what a lovely day", tracks=[])) == ()
+
+
+def test_another_kind_of_event_in_the_same_place_is_no_certain_link() -> None:
+    """Names of the place alone do not say that it is about the incident."""
+    record = incident(tracks=[], title="Wildfire near Lower Brackwater", components=[])
+    flood = mention("Lower Brackwater flooded again, cellars under water", tracks=[])
+    fire = mention("wildfire near Lower Brackwater, flames close to the road", tracks=[])
+    assert state(flood, record, intent="other") != "linked"
+    assert state(fire, record, intent="other") == "linked"
+    told = linked([record], fire, intent="other")[0].evidence
+    assert "tells of the same: fire" in [reason.value for reason in told]
+
+
+def test_a_post_that_shares_but_a_hashtag_is_only_suggested() -> None:
+    """Everything rides on the hashtag of an event, jokes and advertising most of all."""
+    record = incident(
+        tracks=[], title="Brackwater flood", components=[], updates=[update("#BrackwaterFlood")]
+    )
+    assert state(mention("#BrackwaterFlood lol", tracks=[]), record) == "suggested"
+    both = mention("#BrackwaterFlood the flood reached our street in Brackwater", tracks=[])
+    assert state(both, record) == "linked"
+
+
+def test_a_post_about_two_incidents_is_certain_of_neither() -> None:
+    """However well each fits."""
+    first = incident(tracks=[], title="Brackwater harbour flood", components=[])
+    other = incident(id="acme:2", tracks=[], title="Nordhaven refinery fire", components=[])
+    post = mention(
+        "what a week: the Brackwater harbour flood and now the Nordhaven refinery fire", tracks=[]
+    )
+    assert state(post, first) == state(post, other) == "linked"
+    links = linked([first, other], post)
+    assert {link.incident for link in links} == {"acme:1", "acme:2"}
+    assert {link.state for link in links} == {"suggested"}
+
+
+def test_a_post_is_compared_with_the_closest_however_many_are_open() -> None:
+    """And finds its own among hundreds that share a word with it."""
+    crowd = [
+        incident(id=f"acme:{n}", tracks=[], title=f"Turquoise lantern {n}", components=[])
+        for n in range(300)
+    ]
+    record = incident(
+        id="acme:own", tracks=[], title="Turquoise walrus harpoon fire", components=[]
+    )
+    post = mention("a fire at the turquoise walrus harpoon", tracks=[])
+    assert linked([*crowd, record], post)[0].incident == "acme:own"
 
 
 def test_the_track_s_own_name_in_the_title_is_no_likeness() -> None:
@@ -280,6 +332,15 @@ def test_whoever_knows_the_same_says_the_same(
     late = other_linker.score_many(mentions, prepare(mentions), own)
     assert [tuple(match.link() for match in some) for some in late] == together
     assert all(sum(link.p for link in links) <= 1.001 for links in together)
+
+
+def test_the_weights_that_ship_speak_the_right_way() -> None:
+    """What two texts share speaks for a link, another kind of event or another place against."""
+    shipped = Weights()
+    against = {"bias", "other_kind", "other_place_off_track"}
+    for name, value in json.loads(FITTED.read_bytes()).items():
+        assert getattr(shipped, name) == value
+        assert (value <= 0) if name in against else (value >= 0), name
 
 
 def test_weights_can_be_read_from_a_file(tmp_path: Path) -> None:
