@@ -105,7 +105,7 @@
 
 -- [crowd]
 -- normal: witnesses an hour on the day before it began
--- other_official: other tracks whose owner had an incident open on the same topic
+-- other_official: those of the other tracks whose owner opened an incident within an hour of this start
 -- other_tracks: other tracks on which the same was said at the same time
 -- recovered: people who said in this hour that it works again
 -- stance: agrees, ahead, contradicts or elsewhere: how the crowd stands to the official word
