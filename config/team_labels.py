@@ -52,7 +52,26 @@ def team_examples(path: Path, head: str) -> list[Example]:
     """
     labels = _read(path, head)
     ours = list(shipped_examples(head))
-    known = {example.label for example in ours}
+    children = _children(path, head, labels, {example.label for example in ours})
+    own = [
+        Example(text, name, weight=_WEIGHT)
+        for name, label in labels.items()
+        for text in label.examples
+    ]
+    telling = _telling(labels, ours)
+    return [*own, *(_opened(example, children, telling) for example in ours)]
+
+
+def parents(path: Path, head: str) -> dict[str, str]:
+    """The parent of each new label that has one."""
+    found = _read(path, head).items()
+    return {name: label.parent for name, label in found if label.parent is not None}
+
+
+def _children(
+    path: Path, head: str, labels: dict[str, TeamLabel], known: set[str]
+) -> dict[str, list[str]]:
+    """The new labels by their parent. Raises Misuse for one that is not there, or not new."""
     children: dict[str, list[str]] = {}
     for name, label in labels.items():
         if name in known:
@@ -65,13 +84,7 @@ def team_examples(path: Path, head: str) -> list[Example]:
                     f"there are: {there}"
                 )
             children.setdefault(label.parent, []).append(name)
-    own = [
-        Example(text, name, weight=_WEIGHT)
-        for name, label in labels.items()
-        for text in label.examples
-    ]
-    telling = _telling(labels, ours)
-    return [*own, *(_opened(example, children, telling) for example in ours)]
+    return children
 
 
 def _telling(labels: dict[str, TeamLabel], ours: Sequence[Example]) -> dict[str, set[str]]:

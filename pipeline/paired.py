@@ -27,7 +27,8 @@ _LEVEL = 0.05
 class Difference:
     """What a figure was and became, both F1 between 0 and 1, and the 95 % interval of the change.
 
-    ``lost``: the change is below 0 beyond chance, all comparisons of the report counted in.
+    ``won``: the change is above 0 in 19 of 20 draws. ``lost``: it is below 0 beyond chance, all
+    comparisons of the report counted in.
     """
 
     name: str
@@ -35,12 +36,8 @@ class Difference:
     after: float
     low: float
     high: float
+    won: bool
     lost: bool
-
-    @property
-    def won(self) -> bool:
-        """The change is above 0 beyond chance."""
-        return self.low > 0
 
     def __str__(self) -> str:
         """For people."""
@@ -119,5 +116,6 @@ def _told(
     """``many``: how many comparisons are made with the same caution."""
     change = (after - before)[1:]
     low, high = np.quantile(change, [_LEVEL / 2, 1 - _LEVEL / 2])
-    lost = bool(np.quantile(change, 1 - _LEVEL / many / 2) < 0)
-    return Difference(name, float(before[0]), float(after[0]), float(low), float(high), lost)
+    won = bool(np.quantile(change, _LEVEL) > 0)
+    lost = bool(np.quantile(change, 1 - _LEVEL / many) < 0)
+    return Difference(name, float(before[0]), float(after[0]), float(low), float(high), won, lost)

@@ -1,8 +1,9 @@
 """The gate through which a trained head becomes the one in use."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from pipeline.evaluate import Answers
 from pipeline.heads import SUFFIX, Head, read_head, write_head
@@ -28,7 +29,12 @@ class Promotion:
 
 
 def promote(
-    report: Report, current: Answers | None, into: Path, *, needed: Collection[str] = ()
+    report: Report,
+    current: Answers | None,
+    into: Path,
+    *,
+    needed: Collection[str] = (),
+    within: Mapping[str, str] = MappingProxyType({}),
 ) -> Promotion:
     """Copies the trained head to ``into`` if it beats the current one on the held-out texts.
 
@@ -37,6 +43,7 @@ def promote(
     ``report.texts``, None when it has no such head. It may have learnt from some of them, the new
     one was measured on texts it had not seen: in doubt the model in use stays. ``needed``: labels
     that the rest of the program asks this head for; a head without them is not put in use.
+    ``within``: the parents of new labels; what a parent loses to its child is no loss.
     """
     missing = sorted(set(needed) - report.counts.keys())
     if missing:
@@ -45,7 +52,7 @@ def promote(
     if current is None:
         new = report.held_out.macro_f1.value
         return _installed(report, into, f"macro-F1 {new:.3f} on held-out texts, there was none", ())
-    compared = differences(report.texts, current, report.answers)
+    compared = _compared(report, current, within)
     whole = f"macro-F1 on held-out texts {compared[0]}"
     if not compared[0].won:
         not_better = "it is not better" if compared[0].after <= compared[0].before else "maybe luck"
@@ -55,6 +62,25 @@ def promote(
         reason = f"not promoted: {whole}, but it loses in {'; '.join(lost)}"
         return Promotion(False, reason, compared=compared)
     return _installed(report, into, whole, compared)
+
+
+def _compared(report: Report, current: Answers, within: Mapping[str, str]) -> list[Difference]:
+    """The whole, then the new labels with a parent, then the others with their children in them."""
+    found = differences(report.texts, current, report.answers)
+    if not within:
+        return found
+
+    def renamed(names: Iterable[str]) -> list[str]:
+        return [within.get(name, name) for name in names]
+
+    texts = [
+        replace(e, label=within.get(e.label, e.label), others=tuple(renamed(e.others)))
+        for e in report.texts
+    ]
+    before = replace(current, names=renamed(current.names))
+    after = replace(report.answers, names=renamed(report.answers.names))
+    own = [difference for difference in found if difference.name in within]
+    return [found[0], *own, *differences(texts, before, after)[1:]]
 
 
 def _installed(report: Report, into: Path, why: str, compared: Sequence[Difference]) -> Promotion:

@@ -85,7 +85,7 @@ def run_train(options: argparse.Namespace) -> int:
         )
     print(report.to_text(), end="")
     if options.promote:
-        return _promote(known, report, beside_ours=options.labels is not None)
+        return _promote(known, report, options.labels)
     return 0
 
 
@@ -109,16 +109,18 @@ def _examples(known: settings.Settings, options: argparse.Namespace) -> "list[Ex
     return examples
 
 
-def _promote(known: settings.Settings, report: "Report", *, beside_ours: bool) -> int:
+def _promote(known: settings.Settings, report: "Report", labels: Path | None) -> int:
     """Puts the model in use if it is better; says why not otherwise."""
     from config.names import shipped_names
+    from config.team_labels import parents
     from pipeline.promotion import promote
 
     assert known.models.dir is not None  # noqa: S101  # asked for by run_train
     known.models.dir.mkdir(parents=True, exist_ok=True)  # the first one has no neighbours yet
-    answers = answers_in_use(known, report, beside_ours=beside_ours)
+    answers = answers_in_use(known, report, beside_ours=labels is not None)
     needed = shipped_names().get(report.head, ())
-    outcome = promote(report, answers, known.models.dir, needed=needed)
+    within = parents(labels, report.head) if labels is not None else {}
+    outcome = promote(report, answers, known.models.dir, needed=needed, within=within)
     for difference in outcome.compared[1:]:
         print(f"{difference.name}: F1 {difference}")
     print(outcome.reason)

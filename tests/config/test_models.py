@@ -9,7 +9,7 @@ from config.commands.models import answers_in_use
 from config.decided import decided
 from config.names import label_names, shipped_names
 from config.settings import Settings
-from config.team_labels import team_examples
+from config.team_labels import parents, team_examples
 from pipeline.errors import Misuse
 from pipeline.evaluate import macro_f1
 from pipeline.promotion import promote
@@ -30,7 +30,7 @@ examples = [
     "the series jumps back to the first episode", "live stream quality is awful tonight",
 ]
 """
-MORE_OF_IT = """
+PARKING = """
 [topic.parking]
 about = "Car parks, their machines and barriers."
 parent = "payment"
@@ -38,8 +38,10 @@ examples = [
     "the barrier at the car park will not open", "parking meter ate my coins and printed nothing",
     "cannot start a parking session on Mill Lane", "your parking app shows the wrong zone",
     "car park machine on level two takes no cards", "fined although I paid for parking until six",
-    "barrier closed on my car", "no free space but the sign at the car park says 40",
+    "barrier of the car park closed on my car", "no free space but the car park sign says 40",
     "parking ticket machine is out of order", "cannot extend my parking from the app",
+    "car park exit jammed, ticket not read", "parking permit not recognised at the barrier",
+    "stuck in the car park, the barrier stays down", "parking app charged me for two spaces",
 ]
 """
 
@@ -182,14 +184,16 @@ def test_a_label_of_ones_own_can_be_promoted(tmp_path: Path) -> None:
     """The model in use knows our examples by heart; it is held to what it says without them."""
     (tmp_path / "use").mkdir()
     known = Settings.model_validate({"models": {"dir": tmp_path / "use"}})
-    path = written(tmp_path, STREAMING + MORE_OF_IT)
-    quick = TrainSettings(folds=3)
+    path = written(tmp_path, PARKING)
+    quick = TrainSettings(folds=3, cost=2.0)
     report = train(team_examples(path, "topic"), "topic", tmp_path / "mine", settings=quick)
     fair = answers_in_use(known, report, beside_ours=True, folds=3)
     by_heart = answers_in_use(known, report, beside_ours=False)
     assert fair is not None
     assert by_heart is not None
     told = [e.label for e in report.texts]
-    assert macro_f1(told, fair.names) < macro_f1(told, by_heart.names) - 0.1
-    outcome = promote(report, fair, tmp_path / "use")
+    assert macro_f1(told, fair.names) < macro_f1(told, by_heart.names)
+    within = parents(path, "topic")
+    assert within == {"parking": "payment"}
+    outcome = promote(report, fair, tmp_path / "use", within=within)
     assert outcome.promoted, outcome.reason

@@ -11,7 +11,7 @@ from pipeline.evaluate import evaluate
 from pipeline.examples import Example
 from pipeline.heads import NEVER, read_head
 from pipeline.steps.labels import Labeller
-from pipeline.train import Settings, train
+from pipeline.train import COSTS, Settings, train
 from tests.pipeline.labelled import moods, small_model
 
 
@@ -115,3 +115,15 @@ def test_an_open_label_teaches_what_it_rules_out(tmp_path: Path) -> None:
     report = train(mixed, "mood", tmp_path)
     assert report.held_out.macro_f1.value > 0.9
     assert read_head(report.path).card.labels == ("ask", "bad", "good")
+
+
+def test_the_cost_is_chosen_on_held_out_texts(tmp_path: Path) -> None:
+    """Without a cost both are tried, and the better one's figures are told; with one, only that."""
+    told: list[tuple[str, int, int]] = []
+    chosen = train(moods(), "mood", tmp_path, progress=lambda *step: told.append(step))
+    assert told.count(("cross-validation", 0, 5)) == len(COSTS)
+    fixed = [
+        train(moods(), "mood", tmp_path, settings=Settings(cost=cost)).held_out.macro_f1.value
+        for cost in COSTS
+    ]
+    assert chosen.held_out.macro_f1.value == max(fixed)
