@@ -114,13 +114,16 @@ class Aliases:
         """
         cased = [_of_one_length(text) for text in texts]
         starts = list(accumulate((len(text) + 1 for text in cased), initial=1))
-        whole = "\n".join(("", *cased))
+        whole = "\n".join(("", *cased, ""))
         found: dict[int, list[_Raw]] = {}
+        ends = self._whole_words
         for number, start, end in self._automaton.find_matches_as_indexes(
             whole.lower(), overlapping=True
         ):
-            # Most lies inside of words of small letters.
+            # Most lies inside of words of small letters, or is how one begins.
             if "a" <= whole[start] <= "z" and _joins(whole[start - 1], "a"):
+                continue
+            if number in ends and "a" <= whole[end] <= "z" and "a" <= whole[end - 1] <= "z":
                 continue
             row = bisect_right(starts, start) - 1
             found.setdefault(row, []).append((number, start - starts[row], end - starts[row]))
@@ -158,13 +161,12 @@ class Aliases:
 
     def _hits(self, text: str, raw: Sequence[_Raw], tracks: Iterable[str]) -> list[_Hit]:
         text = _of_one_length(text)
-        low = text.lower()
         found: list[_Hit] = []
         for number, start, end in raw:
             for target in self._targets[number]:
                 if target.tracks is not None and target.tracks.isdisjoint(tracks or _NO_TRACK):
                     continue
-                if _stands_alone(text, low, start, end, target.kind):
+                if _stands_alone(text, start, end, target.kind):
                     last = _postcode_end(text, start) if target.kind == "postcode" else end
                     if last:
                         found.append(_Hit(target, start, last))
@@ -181,6 +183,12 @@ class Aliases:
     @cached_property
     def _targets(self) -> list[list[_Target]]:
         return list(self._patterns.values())
+
+    @cached_property
+    def _whole_words(self) -> frozenset[int]:
+        """The patterns that are names of places alone: these have no plural and no number."""
+        kinds = ({target.kind for target in targets} for targets in self._targets)
+        return frozenset(number for number, some in enumerate(kinds) if some == {"place"})
 
     @cached_property
     def _automaton(self) -> AhoCorasick:
@@ -243,7 +251,7 @@ def _is_ideographic(char: str) -> bool:
     return "\u0e00" <= char <= "\u0eff" or "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "鿿"
 
 
-def _stands_alone(text: str, low: str, start: int, end: int, kind: str) -> bool:
+def _stands_alone(text: str, start: int, end: int, kind: str) -> bool:
     """Whether [start, end) is no part of a longer word, a user name or an address.
 
     A hashtag has words inside: ``#LeedsOutage``.
@@ -258,7 +266,7 @@ def _stands_alone(text: str, low: str, start: int, end: int, kind: str) -> bool:
         if _is_in_tag(text, start):
             return text[end].isupper() and text[end - 1].islower()
         # A plural of a component is the component.
-        plural = kind == "component" and end - start > 3 and low[end] == "s"
+        plural = kind == "component" and end - start > 3 and text[end] in "sS"
         return plural and (end + 1 == len(text) or not _joins(text[end], text[end + 1]))
     word = text[text.rfind(" ", 0, start) + 1 : start]
     return not word or (word[0] != "@" and "://" not in word and not word.startswith("www."))
