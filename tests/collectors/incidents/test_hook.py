@@ -1,6 +1,8 @@
 """Webhooks of any tool by the settings, and of Grafana."""
 
 import json
+import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -93,6 +95,21 @@ def ticket(minute: int, state: str, line: str) -> dict[str, Any]:
         "log": ["old", line],
     }
     return {"payload": {"tickets": [one]}}
+
+
+def test_an_answer_comes_within_five_seconds_whatever_happens() -> None:
+    """Where what was delivered does not become safe, the sender hears of it in time."""
+    clock = ManualClock(START)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, OLD)
+        tool: Any = hook.hook("pager", clock, secret_from=VARIABLE)
+    items = tool.items(None, threading.Event())
+    next(items)
+    body = json.dumps(told(0, "investigating", title="Checkout fails")).encode()
+    began = time.monotonic()
+    assert tool.receive(standard(OLD, body, "1", START), body)[0] == 503
+    assert time.monotonic() - began < 5
+    items.close()
 
 
 class TestMapped(IncidentToolContract):
