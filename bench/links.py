@@ -57,6 +57,8 @@ from pipeline.tracks import Track, TrackComponent
 
 #: Posts that people confirm for each event in the warm rows.
 CONFIRMED = 20
+#: Speed is told of the quietest of so many passes.
+PASSES = 4
 #: Shares of relevant posts for which precision is told.
 SHARES = (0.02, 0.1, 0.5)
 
@@ -262,18 +264,23 @@ def _many() -> list[Incident]:
 
 
 def _cost(batch: Sequence[Mention], known: Sequence[Incident]) -> float:
-    """CPU of the linker with its reasons, in µs a post."""
+    """CPU of the linker with its reasons, in µs a post: the quietest of PASSES.
+
+    What is made ready of an incident once, when it is first linked to, is made before.
+    """
     book = Book()
     for one in known:
         book.put(one)
     linker, nothing = Linker(book), dict[str, Label]()
     cuts = [batch[first : first + BATCH] for first in range(0, len(batch), BATCH)]
     parts = [(part, prepare(part), [nothing] * len(part)) for part in cuts]
-    linker.link(*parts[0])
-    began = time.process_time()
-    for part in parts:
-        linker.link(*part)
-    return 1e6 * (time.process_time() - began) / len(batch)
+    passes = []
+    for _ in range(1 + PASSES):
+        began = time.process_time()
+        for part in parts:
+            linker.link(*part)
+        passes.append(time.process_time() - began)
+    return 1e6 * min(passes[1:]) / len(batch)
 
 
 def aliases_speed(posts: Sequence[Case], count: int) -> None:
@@ -289,9 +296,12 @@ def aliases_speed(posts: Sequence[Case], count: int) -> None:
     finder = Aliases([Track(name="acme", regions=("US",), component=tuple(components))])
     texts = prepare(batch)
     finder.find(batch[:1], prepare(batch[:1]))
-    began = time.process_time()
-    found = finder.find(batch, texts)
-    cost = 1e6 * (time.process_time() - began) / len(batch)
+    passes = []
+    for _ in range(PASSES):
+        began = time.process_time()
+        found = finder.find(batch, texts)
+        passes.append(time.process_time() - began)
+    cost = 1e6 * min(passes) / len(batch)
     share = sum(bool(labels) for labels in found) / len(found)
     print(
         f"{cost:6.1f} µs a post, {count:,} aliases and the places of a country "
