@@ -54,6 +54,8 @@ SPANS: Final = (
 #: What is read of a subreddit.
 LISTINGS: Final = ("new", "comments")
 INBOX: Final = "inbox"
+#: As praw writes them: what lacks its slash may be answered with a redirect.
+PATHS: Final = {"new": "r/{}/new", "comments": "r/{}/comments/", INBOX: "message/mentions"}
 KEPT: Final = 64 * 1024
 _NAME: Final = r"^(/?r/)?[A-Za-z0-9_]{2,50}/?$"
 
@@ -210,8 +212,8 @@ class Reddit:
         if kind == "search":
             phrase = what.replace('"', " ")
             span = _span(self._clock.now() - since)
-            return "r/all/search", {"q": f'"{phrase}"', "sort": "new", "t": span, "type": "link"}
-        return ("message/mentions" if kind == INBOX else f"r/{what}/{kind}"), {}
+            return "r/all/search/", {"q": f'"{phrase}"', "sort": "new", "t": span, "type": "link"}
+        return PATHS[kind].format(what), {}
 
     def _shut(self, name: str, why: str) -> Page:
         """Nothing of a subreddit that is closed: a gap up to now, and another try next time."""

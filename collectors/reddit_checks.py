@@ -127,7 +127,7 @@ class Checks:
             yield from self._judged(number, found.get(number), own)
 
     def _found(self, asked: Sequence[str], stop: threading.Event) -> Mapping[str, Any]:
-        told = self._api.get("api/info", {"id": ",".join(asked), "limit": AT_ONCE}, stop)
+        told = self._api.get("api/info/", {"id": ",".join(asked), "limit": AT_ONCE}, stop)
         return {name: thing for thing in children(self._name, told) if (name := fullname(thing))}
 
     def _judged(self, number: str, thing: Any, own: dict[str, Any]) -> Iterator[Value]:

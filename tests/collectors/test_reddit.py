@@ -82,7 +82,7 @@ def test_search_asks_for_each_term_as_a_phrase(platform: reddit.Reddit) -> None:
     assert mentions(listener)[0].tracks == ()
     listener.for_(timedelta(minutes=1), clock)
     heard(platform, clock, subreddits=[], search=True, tracks=[track], look_back_hours=0)
-    asked = [one.params for one in platform.asked if one.path == "/r/all/search"]
+    asked = [one.params for one in platform.asked if one.path == "/r/all/search/"]
     assert [(one["t"], one["q"]) for one in asked][:2] == [("week", '"acme"'), ("hour", '"acme"')]
     assert asked[-1]["q"].count('"') == 2
     assert {one["sort"] for one in asked} == {"new"}
@@ -233,7 +233,7 @@ def test_an_edit_that_takes_our_name_out_hides_the_post(platform: reddit.Reddit)
     told = [one.text for one in mentions(listener) if one.external_id == "t1_1"]
     assert (told[0], told[-1]) == ("Acme is down", "Acme is back")
     assert "all is well" not in told
-    asked = [one.params["id"] for one in platform.asked if one.path == "/api/info"]
+    asked = [one.params["id"] for one in platform.asked if one.path == "/api/info/"]
     assert asked == ["t1_1", "t1_1"]
 
 
@@ -263,7 +263,7 @@ def test_edits_and_deletes_of_what_we_hold_are_found_100_a_question(
     platform.remove(names[5])
     listener = heard(platform, clock, look_back_hours=1, **holding(platform))
     listener.for_(timedelta(minutes=3), clock)
-    asked = [one for one in platform.asked if one.path == "/api/info"]
+    asked = [one for one in platform.asked if one.path == "/api/info/"]
     assert [len(one.params["id"].split(",")) for one in asked] == [100, 50]
     assert [one.external_id for one in mentions(listener)] == [names[3]]
     assert set(removals(listener)) == {
@@ -305,7 +305,7 @@ def test_an_answer_that_is_no_listing_takes_nothing_away(platform: reddit.Reddit
     odd = [document({}), document({"data": {}}), Fault(200, b"null"), Fault(500)]
 
     def stumble(asked: Any) -> Fault:
-        return odd.pop() if odd and asked.path == "/api/info" else answer(asked)
+        return odd.pop() if odd and asked.path == "/api/info/" else answer(asked)
 
     platform.reply = stumble  # type: ignore[method-assign]
     listener.for_(timedelta(hours=1), clock)
@@ -323,7 +323,7 @@ def test_what_a_listing_shows_as_removed_is_looked_at_at_once(platform: reddit.R
     platform.things["t1_1"] = before
     listener.for_(timedelta(minutes=10), clock)
     assert removals(listener) == [("reddit:t1_1", "hidden"), ("reddit:t1_1", "shown")]
-    assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
+    assert len([one for one in platform.asked if one.path == "/api/info/"]) == 2
 
 
 def test_what_leaves_the_newest_page_is_looked_at_at_once(platform: reddit.Reddit) -> None:
@@ -344,7 +344,7 @@ def test_what_leaves_the_newest_page_is_looked_at_at_once(platform: reddit.Reddi
     platform.taken.remove("t3_3")
     listener.for_(timedelta(minutes=2), clock)
     assert removals(listener)[2:] == [("reddit:t3_3", "shown")]
-    assert len([one for one in platform.asked if one.path == "/api/info"]) == 2
+    assert len([one for one in platform.asked if one.path == "/api/info/"]) == 2
     for name in ("t3_1", "t3_3", "t3_4", "t3_5"):
         platform.delete(name)
     listener.for_(timedelta(minutes=2), clock)
@@ -360,7 +360,7 @@ def test_what_moves_off_the_page_is_not_looked_at(platform: reddit.Reddit) -> No
     for number in range(131, 201):
         platform.submit(number, clock.now(), f"Acme is down {number}")
     listener.for_(timedelta(minutes=2), clock)
-    assert not any(one.path == "/api/info" for one in platform.asked)
+    assert not any(one.path == "/api/info/" for one in platform.asked)
 
 
 def test_a_page_that_is_empty_for_once_takes_nothing_away(platform: reddit.Reddit) -> None:
@@ -378,7 +378,7 @@ def test_a_page_that_is_empty_for_once_takes_nothing_away(platform: reddit.Reddi
     platform.reply = answer  # type: ignore[method-assign]
     listener.for_(timedelta(minutes=5), clock)
     assert removals(listener) == []
-    assert len([one for one in platform.asked if one.path == "/api/info"]) <= 2
+    assert len([one for one in platform.asked if one.path == "/api/info/"]) <= 2
 
 
 def test_a_deleted_account_takes_its_posts_along(platform: reddit.Reddit) -> None:

@@ -118,7 +118,7 @@ def test_reading_a_thing_asks_for_nothing(platform: reddit.Reddit) -> None:
     for field in ("score", "author_fullname", "permalink"):
         del platform.things["t3_1"][field]
     heard(platform, ManualClock(START))
-    listings = {"/r/acme/new", "/r/acme/comments", reddit.TOKEN}
+    listings = {"/r/acme/new", "/r/acme/comments/", reddit.TOKEN}
     assert {one.path for one in platform.asked} == listings
     assert len(platform.asked) == 3
 

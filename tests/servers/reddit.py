@@ -55,12 +55,14 @@ class Reddit(Platform):
             return self._token(asked)
         if asked.headers.get("authorization") != "bearer a-token":
             return document({"message": "Unauthorized", "error": 401}, status=401)
-        if asked.path == "/api/info":
+        if asked.path == "/api/info/":
             names = asked.params["id"].split(",")[:LIMIT]
             return self._listing([name for name in names if name in self.things], {"limit": "100"})
         if asked.path == "/message/mentions":
             return self._listing(self.inbox, asked.params)
-        _, _, place, listing = asked.path.split("/")
+        _, _, place, listing, *slash = asked.path.split("/")
+        if slash != ([] if listing == "new" else [""]):
+            return Fault(302, b"", (("Location", f"{asked.path}/"),))
         if place in self.closed:
             return self.closed[place]
         kind = "t1" if listing == "comments" else "t3"
