@@ -65,12 +65,14 @@ def warehouse(known: Settings, *, migrate: bool = False) -> PostgresWarehouse:
     """The server warehouse; an older one only with ``migrate``. Raises TryLater, GiveUp, Misuse."""
     need(known)
     assert known.warehouse.url is not None  # noqa: S101  # said by need
-    key = read_or_make_key(known.warehouse.key_file or DEFAULT_KEY)
+    key_file = known.warehouse.key_file or DEFAULT_KEY
+    key = read_or_make_key(key_file)
     return PostgresWarehouse(
         known.warehouse.url.get_secret_value(),
         key=key,
         setting="GROUNDSWELL_WAREHOUSE__URL",
         migrate=migrate,
+        ledger=key_file.with_name(f"{key_file.name}.erased"),
     )
 
 

@@ -163,18 +163,15 @@ class DuckDBWarehouse:
         asked = self._ledger.read()
         if not asked or self._keys is None:
             return []
+        subjects = [request.subject for request in asked]
+        known = {(row["subject"], row["scope"]) for row in self.rows("erased_of", ids=subjects)}
+        missing = [request for request in asked if request[:2] not in known]
+        if not missing:
+            return []
         with self._file.cursor() as cursor:
-            known = set(
-                cursor.execute(
-                    "SELECT subject, scope FROM fct_removal WHERE kind = 'erased'"
-                ).fetchall()
-            )
-            missing = [r for r in asked if r[:2] not in known]
-            if not missing:
-                return []
             ids = [row[0] for row in cursor.execute("SELECT id FROM fct_mention").fetchall()]
-        subjects = {request.subject for request in missing}
-        meant = [number for number in ids if self._keys.mention(number) in subjects]
+        gone = {request.subject for request in missing}
+        meant = [number for number in ids if self._keys.mention(number) in gone]
         with self._write(self._keys, datetime.now(UTC)) as write:
             write.erase_again(missing, meant)
         self.rewrite()

@@ -16,8 +16,9 @@ Its address may be given as ``reading``: then ``sql`` reaches nothing but these 
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -30,10 +31,12 @@ from pipeline.ports import Row, Rows, Table
 from sinks import postgres_statements as statements
 from sinks.dialect import QUERIES
 from sinks.keys import Keys
+from sinks.ledger import Ledger
 from sinks.postgres_link import Connection, PostgresLink
 from sinks.postgres_query import answer
 from sinks.postgres_schema import PostgresSchema
 from sinks.postgres_statements import Statement
+from sinks.removals import requests
 from sinks.write import Write
 
 #: Tables whose rows come by a temporary table of the same form.
@@ -90,6 +93,8 @@ class PostgresWarehouse:
     refused, a schema of another program or of a newer version, or another key. A schema of an older
     release is migrated with ``migrate``, otherwise refused: while others still write to it, none
     of them must change its form. ``version`` is the number it had, ``migrated`` what it needed.
+    ``ledger`` is this process's file of what it erased (see ``sinks.ledger``); ``erased_again`` are
+    the mentions that a restored backup had brought back.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class PostgresWarehouse:
         reading: str | None = None,
         setting: str = "warehouse",
         migrate: bool = False,
+        ledger: Path | None = None,
     ) -> None:
         if not _NAME.fullmatch(schema):
             raise GiveUp(f"{schema!r} cannot be a schema: use small letters, digits and _")
@@ -112,7 +118,9 @@ class PostgresWarehouse:
         self._queries = statements.load(*QUERIES)
         self._writing = threading.Lock()
         self._writer: Connection | None = None
+        self._ledger = None if ledger is None else Ledger(ledger)
         self._prepare(migrate)
+        self.erased_again = self._erase_again()
 
     # ---- what is held ---------------------------------------------------------------------------
 
@@ -162,11 +170,17 @@ class PostgresWarehouse:
         When the connection is lost during the commit nobody knows whether it came about: TryLater
         is raised, and the same rows written again make the same of both.
         """
+        asked = [r for r in requests(rows.removals, self._keys) if r.kind == "erased"]
+        if asked and self._ledger is not None:
+            self._ledger.append(asked)
+        return self._write(lambda write: write.take(rows), at)
+
+    def _write(self, take: Callable[[Write], None], at: datetime) -> list[str]:
         with self._writing:
             connection = self._writer or self._open_writer()
             self._writer = None
             try:
-                erased = self._transaction(connection, rows, at)
+                erased = self._transaction(connection, take, at)
             except Error as error:
                 connection.close()
                 raise self._link.translated(error) from error
@@ -176,12 +190,14 @@ class PostgresWarehouse:
             self._writer = connection
         return erased
 
-    def _transaction(self, connection: Connection, rows: Rows, at: datetime) -> list[str]:
+    def _transaction(
+        self, connection: Connection, take: Callable[[Write], None], at: datetime
+    ) -> list[str]:
         connection.run("BEGIN", copy=False)
         held = connection.run(self._upserts["lock"].text, copy=False).to_pylist()[0]
         upserts = PostgresUpserts(connection, self._upserts)
         write = Write(upserts, self._keys, at, held["arrival"], has_removals=held["has_removals"])
-        write.take(rows)
+        take(write)
         if write.arrival != held["arrival"]:
             arrived = self._upserts["arrived"]
             connection.run(arrived.text, arrived.bound({"arrival": write.arrival}), copy=False)
@@ -191,6 +207,29 @@ class PostgresWarehouse:
         if write.arrival.bit_length() > max(_SMALL, held["arrival"].bit_length()):
             connection.run_all([f"ANALYZE {name}" for name in _STAGED])
         return write.erased
+
+    def _erase_again(self) -> list[str]:
+        """Erases what the ledger knows and the schema does not; the ids of the mentions."""
+        asked = [] if self._ledger is None else self._ledger.read()
+        if not asked:
+            return []
+        subjects = [request.subject for request in asked]
+        known = {(row["subject"], row["scope"]) for row in self.rows("erased_of", ids=subjects)}
+        missing = [request for request in asked if request[:2] not in known]
+        if not missing:
+            return []
+        meant = {request.subject for request in missing}
+        with self._link.asking() as connection:
+            batches = connection.stream("SELECT id FROM fct_mention", None)
+            ids = [
+                number
+                for batch in batches
+                for number in batch.column("id").to_pylist()
+                if self._keys.mention(number) in meant
+            ]
+        erased = self._write(lambda write: write.erase_again(missing, ids), datetime.now(UTC))
+        self.rewrite()
+        return erased
 
     def _open_writer(self) -> Connection:
         connection = self._link.open(_WRITER)

@@ -1,5 +1,10 @@
 -- What sources ask of the warehouse.
 
+-- name: erased_of
+-- Which of the keyed hashes $ids are known to be erased, as mentions or authors (scope).
+SELECT subject, scope FROM fct_removal
+WHERE kind = 'erased' AND subject IN (SELECT unnest($ids::text[]));
+
 -- name: held_posts
 -- Ids of the mentions of $source that happened at or after $since and are still here, in the order
 -- of their ids after $after, so many at most.

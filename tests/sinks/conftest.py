@@ -3,6 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -35,8 +36,11 @@ def make_on(postgres_server: PostgresServer) -> Iterator[MakeOn]:
     schema = f"test_{secrets.token_hex(6)}"
     made: list[PostgresWarehouse] = []
 
-    def make(url: str = postgres_server.url, key: bytes = KEY) -> PostgresWarehouse:
-        made.append(PostgresWarehouse(url, key=key, schema=schema, setting="GROUNDSWELL_STORE"))
+    def make(
+        url: str = postgres_server.url, key: bytes = KEY, ledger: Path | None = None
+    ) -> PostgresWarehouse:
+        setting = "GROUNDSWELL_STORE"
+        made.append(PostgresWarehouse(url, key=key, schema=schema, setting=setting, ledger=ledger))
         return made[-1]
 
     yield make

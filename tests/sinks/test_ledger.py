@@ -15,6 +15,7 @@ from sinks.duckdb_warehouse import DuckDBWarehouse
 from sinks.ledger import Ledger
 from sinks.removals import Request
 from tests.contracts.warehouse_words import START, feedback, minutes
+from tests.sinks.postgres_helpers import KEY, MakeOn
 
 AT = datetime(2026, 3, 1, 12, 0)  # noqa: DTZ001 - as the tables hold it
 REQUEST = Request("0123", "mention", "erased", AT)
@@ -54,6 +55,29 @@ def test_erased_again_after_a_restore(tmp_path: Path) -> None:
     assert not any(b"unmistakable" in content for content in held)
     with closing(DuckDBWarehouse(path)) as warehouse:
         assert warehouse.erased_again == []
+
+
+def test_erased_again_in_postgres(make_on: MakeOn, tmp_path: Path) -> None:
+    """After a restore the first process whose ledger knows of an erasure does it again."""
+    ledger = tmp_path / "key.erased"
+    word, other = feedback(1, author="ann", text="unmistakable"), feedback(2, text="stays")
+    warehouse = make_on()
+    warehouse.write(Rows(feedback=[word, other]), START)
+    # As if erased after the backup that is here now: only the ledger knows of it.
+    elsewhere = DuckDBWarehouse(tmp_path / "a.duckdb", key=KEY)
+    removal = Removal(removal="x:ann", kind="erased", at=minutes(9), scope="author")
+    elsewhere.write(Rows(removals=[removal]), START)
+    elsewhere.close()
+    shutil.move(tmp_path / "a.duckdb.erased", ledger)
+    again = make_on(ledger=ledger)
+    assert again.erased_again == [word.mention.id]
+    assert [row["text"] for row in again.rows("newest_feedback")] == ["stays"]
+    assert make_on(ledger=ledger).erased_again == []
+    again.write(
+        Rows(removals=[Removal(removal="x:2", kind="erased", at=minutes(9), scope="mention")]),
+        minutes(10),
+    )
+    assert len(Ledger(ledger).read()) == 2
 
 
 def test_the_ledger_names_nobody(tmp_path: Path) -> None:
