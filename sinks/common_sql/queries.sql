@@ -117,7 +117,7 @@ WITH own_links AS MATERIALIZED (
 )
 SELECT m.id, m.source, m.kind, d.handle, m.text, m.event_at, m.seen_at, d.url, m.tracks, m.intent,
     m.intent_p, m.topic, m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind,
-    m.repeat_of, m.is_report, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
+    m.repeat_of, m.is_report, m.campaign, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
 FROM words l
 JOIN @mention_now_of(own_mentions, own_mentions) m ON m.id = l.mention_id
 LEFT JOIN mention_identity d ON d.mention_id = m.id

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from pipeline.model import Evidence, Feedback, Incident, Label, StatusAt
+from pipeline.model import Campaign, Evidence, Feedback, Incident, Label, StatusAt
+from pipeline.ports import Rows
 from tests.web.scene import OFFICIAL, PROPOSAL, Page, feedback, official, proposal, running
 from web.crowd import clock, told
 
@@ -112,6 +113,22 @@ def test_voices_beside_still_broken_were_heard_since(page: Page) -> None:
         feedback("still no card payments in our shop", at=end + timedelta(minutes=5)),
     )
     assert [v["words"] for v in crowd(page)["voices"]] == ["still no card payments in our shop"]
+
+
+def test_a_campaign_shows_on_its_posts_and_in_the_sum(page: Page) -> None:
+    """Each post says why it was set aside, the incident how many; its witnesses are the others."""
+    words = reports(5, NOON, "cannot pay here", incident=OFFICIAL)
+    aside = [Campaign(mention=word.mention.id, kind="hashtag") for word in words[2:]]
+    page.write(official(NOON), *words)
+    page.warehouse.write(Rows(campaigns=aside), NOON)
+    answer = httpx.get(f"{page.url}/api/incidents/{quote(OFFICIAL, safe='')}").json()
+    assert answer["incident"]["witnesses"] == 2
+    assert [post["campaign"] for post in answer["posts"]].count("hashtag") == 3
+    (note,) = answer["crowd"]["notes"]
+    assert note == (
+        "Set aside as a campaign: 3 posts by 3 accounts, nearly all behind one hashtag. "
+        "They are no witnesses."
+    )
 
 
 def test_the_crowd_counts_as_the_incident_does(page: Page) -> None:

@@ -34,6 +34,9 @@ export function meta(post) {
   ];
 }
 
+/** Why a post was set aside. */
+const CAMPAIGNS = { variants: "campaign: the same words", hashtag: "campaign: one hashtag", new_accounts: "campaign: new accounts" };
+
 /** The labels of a post; a dashed one is a guess not to be acted on. */
 export function tags(post) {
   const repeat = { copy: "copy", near: "near copy", repost: "repost", echo: "echo" }[post.repeat_kind];
@@ -48,6 +51,7 @@ export function tags(post) {
     badge("track", (post.tracks ?? []).join(", "), "track"),
     post.language && post.language !== "en" ? badge("lang", post.language, "language") : null,
     badge("repeat", repeat, "a repeat of an earlier post"),
+    badge("repeat", CAMPAIGNS[post.campaign], "set aside as a campaign: no witness"),
   ];
 }
 
