@@ -212,7 +212,9 @@ class Reddit:
         if kind == "search":
             phrase = what.replace('"', " ")
             span = _span(self._clock.now() - since)
-            return "r/all/search/", {"q": f'"{phrase}"', "sort": "new", "t": span, "type": "link"}
+            asked: dict[str, str | int] = {"q": f'"{phrase}"', "sort": "new", "t": span}
+            asked |= {"type": "link", "syntax": "lucene", "restrict_sr": "False"}
+            return "r/all/search/", asked
         return PATHS[kind].format(what), {}
 
     def _shut(self, name: str, why: str) -> Page:
