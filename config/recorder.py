@@ -27,6 +27,8 @@ KIND_OF: Final = {
 BATCH: Final = 1_000
 #: Erasing writes files anew, so it is done for many at once: so many seconds after the first.
 ERASE_SECONDS: Final = 5.0
+#: Partitions are read in turns and have clocks of their own: so long before it, it begins again.
+MARGIN: Final = timedelta(minutes=1)
 PRUNE_SECONDS: Final = 60.0
 
 
@@ -47,7 +49,8 @@ class Recorder:
         self._erased: set[str] = set()
         self._erase_at: float | None = None
         self._prune_at = 0.0
-        self._newest = 0
+        self._newest = 0  # ms since 1970
+        self._told = 0
         self.totals: Counter[str] = Counter()
 
     def turn(self, timeout: float) -> int:
@@ -55,13 +58,13 @@ class Recorder:
         if self._reader is None:
             since = None if self._is_new else self._recording.recorded_to
             self._is_new = False
-            # Whatever arrived in the same millisecond may have come after.
-            start = None if since is None else since - timedelta(milliseconds=1)
+            start = None if since is None else since - MARGIN
             self._reader = self._broker.reader(list(KIND_OF), start)
         try:
             records = self._reader.poll(BATCH, timeout)
             self._keep(records)
             self._tidy()
+            self._tell(self._reader)
         except TryLater:
             self._leave()
             raise
@@ -81,10 +84,7 @@ class Recorder:
             reader.close()
 
     def _keep(self, records: list[Record]) -> None:
-        """Writes a batch. While something waits to be erased, nothing counts as recorded.
-
-        So a crash finds it on the topics again.
-        """
+        """Writes a batch, and notes what is to be erased."""
         if not records:
             return
         lines = []
@@ -97,8 +97,18 @@ class Recorder:
         if self._erased and self._erase_at is None:
             self._erase_at = time.monotonic() + ERASE_SECONDS
         self._newest = max(self._newest, *(record.at for record in records))
-        self._recording.append(lines, None if self._erased else self._newest)
+        self._recording.append(lines, None)
         self.totals["lines"] += len(lines)
+
+    def _tell(self, reader: Reader) -> None:
+        """Says up to when everything is recorded.
+
+        Not while something waits to be erased, nor before all that stood on the topics was read: a
+        crash has to find it there again.
+        """
+        if self._newest > self._told and not self._erased and reader.caught_up():
+            self._recording.append((), self._newest)
+            self._told = self._newest
 
     def _tidy(self) -> None:
         now = time.monotonic()
@@ -113,7 +123,6 @@ class Recorder:
             return
         self.totals["lines erased"] += self._recording.erase(self._erased)
         self._erased, self._erase_at = set(), None
-        self._recording.append((), self._newest)
 
 
 def _erased(record: Record) -> str | None:
