@@ -171,6 +171,7 @@ KINDS = (
         "collectors.incidents.hook:grafana",
         "collectors.incidents.hook:GrafanaSettings",
         ("name", "secret_from"),
+        pushes=True,
     ),
     Kind(
         "jsm",

@@ -57,6 +57,7 @@ class Places(BaseModel):
     )
     update_body: Place = "update.body"
     update_at: Place = "update.at"
+    skip: Place | None = Field(None, description="Where true stands for: no incident, a test.")
 
 
 class HookSettings(ToolSettings):
@@ -106,6 +107,7 @@ IRM: Final = Places(
     update_id=None,
     update_body="incident.summary",
     update_at="time",
+    skip="incident.isDrill",
 )
 #: Of Grafana Alerting, which sends groups of alerts; an alert that fires again is another one.
 ALERTING: Final = Places(
@@ -145,6 +147,11 @@ class GrafanaSettings(ToolSettings):
         pattern=r"^[a-z0-9][a-z0-9-]{0,63}$", description="Its name, the last part of its address."
     )
     secret_from: Variable = Field(description="The environment variable with the secret or token.")
+    url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/]+",
+        description="Your stack's address: incidents are told with the rest of theirs.",
+    )
     sends: Literal["incidents", "alerts"] = Field(
         "incidents", description="Incidents of Grafana IRM, or alerts of a contact point."
     )
@@ -186,6 +193,7 @@ def grafana(
     clock: Clock,
     *,
     secret_from: str,
+    url: str | None = None,
     sends: Literal["incidents", "alerts"] = "incidents",
     signing: Literal["token", "hmac"] = "token",
     signature_header: str = "x-grafana-alerting-signature",
@@ -194,7 +202,7 @@ def grafana(
 ) -> Tool:
     """The source of Grafana's webhooks. Raises Misuse when the secret is not set."""
     places = IRM if sends == "incidents" else ALERTING
-    shape = Shape(House.of("grafana", given), places, _GRAFANAS, {})
+    shape = Shape(House.of("grafana", given), places, _GRAFANAS, {}, url)
     # With a time, Grafana signs it before the body, with a colon between.
     message = "{timestamp}:{body}" if timestamp_header else "{body}"
     scheme = Scheme(signature_header.casefold(), message, timestamp_header)
@@ -220,8 +228,10 @@ class Shape:
         places: Places,
         statuses: Mapping[str, Status],
         impacts: Mapping[str, str],
+        base: str | None = None,
     ) -> None:
         self.house = house
+        self._base = base
         self._places = places
         ours: dict[str, Status] = {name: name for name in get_args(Status) if name != "proposed"}
         self._states = ours | {name.casefold(): state for name, state in statuses.items()}
@@ -230,13 +240,18 @@ class Shape:
     def read(self, told: Any) -> Iterator[Incident]:
         """The pieces in a delivery. Raises SetAside for what has none."""
         if self._places.items is None:
-            yield self._piece(told)
+            yield from self._pieces(told)
             return
         items = paths.at(told, self._places.items)
         if not isinstance(items, list) or len(items) > MOST:
             raise SetAside(f"wants a list of up to {MOST:,} at `items`")
         for one in items:
-            yield self._piece(one)
+            yield from self._pieces(one)
+
+    def _pieces(self, told: Any) -> Iterator[Incident]:
+        is_left_out = self._places.skip is not None and paths.at(told, self._places.skip) is True
+        if not is_left_out:
+            yield self._piece(told)
 
     def _piece(self, told: Any) -> Incident:
         at = self._places
@@ -252,7 +267,7 @@ class Shape:
             impact=self._impacts.get(impact),
             components=_components(paths.at(told, at.components)),
             regions=_words(paths.at(told, at.regions)),
-            url=paths.text(told, at.url),
+            url=self._address(paths.text(told, at.url)),
             links=_words(paths.at(told, at.links)),
             started_at=began,
             history=(opened + steps((when, state))) if state else None,
@@ -267,6 +282,12 @@ class Shape:
         if None in parts:
             raise SetAside("nothing at the path of `id`")
         return "-".join(part for part in parts if part)
+
+    def _address(self, told: str | None) -> str | None:
+        """An address in full; a part of one is none without the rest."""
+        if told is None or not told.startswith("/"):
+            return told
+        return None if self._base is None else self._base.rstrip("/") + told
 
     def _state(self, name: str | None) -> Status | None:
         if name is None:

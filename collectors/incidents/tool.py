@@ -9,6 +9,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -143,18 +144,26 @@ class Tool:
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: as far back as the settings say."""
         self._recall(cursor)
-        pushed = None
-        if self._reception is not None:
-            pushed = self._reception.inbox.items(self._marks.get("pushed"), stop)
-        if self._poller is None:
-            for item in pushed or ():
-                yield self._item("pushed", item)
-            return
+        with ExitStack() as opened:
+            pushed: Any = None  # a generator, which its type does not say
+            if self._reception is not None:
+                pushed = self._reception.inbox.items(self._marks.get("pushed"), stop)
+                opened.callback(pushed.close)
+            if self._poller is None:
+                for item in pushed or ():
+                    yield self._item("pushed", item)
+            else:
+                yield from self._both(self._poller, pushed, stop)
+
+    def _both(
+        self, poller: Poller, pushed: Iterator[Item] | None, stop: threading.Event
+    ) -> Iterator[Item]:
+        """What is asked, and in its quiet moments what was pushed."""
         polled: Iterator[Item] | None = None
         if pushed is not None:
             yield from self._taken(pushed)  # senders need not wait for the first answer
         while not stop.is_set():
-            polled = polled or self._poller.items(self._marks.get("polled"), stop)
+            polled = polled or poller.items(self._marks.get("polled"), stop)
             asked = self._asked(polled, stop)
             if asked is not None:
                 yield self._item("polled", asked)

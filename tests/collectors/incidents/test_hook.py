@@ -177,7 +177,8 @@ def irm(minute: int, status: str, kind: str, **more: Any) -> dict[str, Any]:
         "incidentStart": at(0),
         "incidentEnd": "",
         "summary": "",
-        "overviewURL": "https://acme.grafana.example/a/grafana-irm-app/incidents/12",
+        "overviewURL": "/a/grafana-irm-app/incidents/12/checkout-fails",
+        "isDrill": False,
     } | more
     event = f"grafana.incident.{kind}"
     return {"id": f"e{minute}", "event": event, "time": at(minute), "incident": incident}
@@ -211,7 +212,18 @@ class TestGrafana(IncidentToolContract):
             ["investigating", "resolved"],
             ["The cache is full."],
             is_timed=False,
+            others=(irm(0, "active", "created", isDrill=True),),
         )
+
+    def test_the_rest_of_an_address_is_the_stack_s(self, rig: Rig) -> None:
+        """Grafana tells where on its stack an incident is; without the stack that is no address."""
+        for url, told in (("https://acme.grafana.example/", True), (None, False)):
+            tool = hook.grafana("grafana", rig.clock, secret_from=VARIABLE, url=url)
+            with reading(tool) as came:
+                assert rig.deliver(tool, rig.story[0], "1")[0] == 200
+            [one] = incidents(came)
+            whole = "https://acme.grafana.example/a/grafana-irm-app/incidents/12/checkout-fails"
+            assert one.url == (whole if told else None)
 
     def test_alerts_of_a_group(self) -> None:
         """Each is an incident; one that fires again is another."""
