@@ -5,8 +5,8 @@ What is learnt from: samples of posts of the events that are not set aside, with
 keywords, before and after 20 confirmations; the same posts where their own event is not open; and
 posts about none at all. All events weigh the same, and so do posts that a set calls unrelated
 though they were collected for the event (UNRELATED of it, since many of them do speak of it). No
-weight has the wrong sign. Then the bias is set so that automatic links are false for no more than
-FALSE_ALLOWED of the posts of any set whose event is not open.
+weight has the wrong sign. Then the bias is set so that automatic links are false for FALSE_ALLOWED
+of all posts whose event is not open or that are about none at all.
 """
 
 import json
@@ -86,7 +86,8 @@ def fit() -> dict[str, float]:
         options={"maxiter": 400},
     ).x
     made = dict(zip(NAMES, (found[1:] * sign).round(2).tolist(), strict=True))
-    cut = max(_cut(_best(part, found[1:])) for part in told if not part.right.any())
+    best = np.concatenate([_best(part, found[1:]) for part in told if not part.right.any()])
+    cut = np.sort(best)[-int(FALSE_ALLOWED * best.size) - 1]
     certain = Weights().link_from
     made["bias"] = round(float(np.log(certain / (1 - certain)) - cut), 2)
     return made
@@ -200,11 +201,6 @@ def _loss(at: Floats, told: Sequence[Learnt]) -> tuple[float, Floats]:
         slope[0] += off.sum()
         slope[1:] += table.T @ off
     return total, slope
-
-
-def _cut(best: Floats) -> float:
-    """The odds that only FALSE_ALLOWED of these exceed."""
-    return float(np.sort(best)[-int(FALSE_ALLOWED * best.size) - 1])
 
 
 def _best(told: Learnt, weights: Floats) -> Floats:
