@@ -68,6 +68,13 @@ def test_the_packages_get_on_together() -> None:
     assert ran.returncode == 0, ran.stdout
 
 
+@pytest.mark.parametrize("name", ["google-play-scraper", "app-store-scraper", "facebook-sdk"])
+def test_packages_that_do_harm_stay_out(name: str) -> None:
+    """They stop looking at certificates for the whole process, drag others down, or are dead."""
+    pinned = (ROOT / "requirements/dev.txt").read_text(encoding="utf-8")
+    assert f"\n{name}==" not in f"\n{pinned}"
+
+
 def off_switches(tree: ast.AST) -> list[int]:
     """The lines that tell a library not to look at certificates."""
     found = []
