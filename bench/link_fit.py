@@ -3,10 +3,10 @@
 A choice among all incidents that share anything rare with a post, and none, by maximum likelihood.
 What is learnt from: samples of posts of the events that are not set aside, with and without
 keywords, before and after 20 confirmations; the same posts where their own event is not open; and
-posts about none at all. All events weigh the same, and so do posts that a set calls unrelated
-though they were collected for the event (UNRELATED of it, since many of them do speak of it). No
-weight has the wrong sign. Then the bias is set so that automatic links are false for FALSE_ALLOWED
-of all posts whose event is not open or that are about none at all.
+posts about none at all, of the sets that may teach. All events weigh the same; posts that a set
+calls unrelated though they were collected for the event weigh UNRELATED of others, since many of
+them do speak of it. No weight has the wrong sign. Then the bias is set so that automatic links are
+false for FALSE_ALLOWED of all posts whose event is not open or that are about none at all.
 """
 
 import json
@@ -22,9 +22,12 @@ from scipy.optimize import minimize
 from bench.background import SET_ASIDE
 from bench.link_cases import (
     BATCH,
+    MAY_TEACH,
+    NONE_AT_ALL,
     NOW,
     Case,
     Labels,
+    about_none,
     cases,
     confirmed,
     incidents,
@@ -102,15 +105,15 @@ def write() -> None:
 
 def _all() -> Iterator[Learnt]:
     """All that is learnt from."""
-    for name, everything in cases().items():
-        if name not in {"t26", "t6", "none at all"}:
-            continue
+    sets = cases()
+    may_teach = about_none(NONE_AT_ALL[:MAY_TEACH])
+    for name, everything in (("t26", sets["t26"]), ("t6", sets["t6"]), ("none", may_teach)):
         tuned = [case for case in everything if case.event not in SET_ASIDE]
         posts = random.Random(3).sample(tuned, min(SAMPLE, len(tuned)))
         labels = labelled(posts, mentions(posts))
         for with_keywords in (True, False):
             known = incidents(with_keywords)
-            if name != "none at all":
+            if name != "none":
                 taught, used = confirmed(everything, known, CONFIRMED)
                 new = [row for row, case in enumerate(posts) if case.text not in used]
                 yield _open(posts, known, labels)
