@@ -8,13 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from config.exporting import Export
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp, TryLater
-from pipeline.model import Removal
+from pipeline.model import Coverage, Removal
 from pipeline.ports import Rows
 from pipeline.store import Store
 from pipeline.topics import FEEDBACK, TOPICS
@@ -28,6 +30,7 @@ from tests.contracts.warehouse_words import (
     START,
     Word,
     all_views,
+    decision,
     feedback,
     incident,
     link,
@@ -96,6 +99,28 @@ def test_it_answers_as_duckdb(postgres_url: str, tmp_path: Path, words: list[Wor
     ours.close()
     other.close()
     drop(postgres_url, [name])
+
+
+def test_it_exports_as_duckdb(make_on: MakeOn, tmp_path: Path) -> None:
+    """The same files come out of both: names, types and rows."""
+    told = Rows(
+        feedback=[feedback(n, at=n * 300, links=[link(OFFICIAL)]) for n in range(9)],
+        incidents=[incident()],
+        decisions=[decision("d1", "relabel", "x:3", "intent=question")],
+        removals=[Removal(removal="x:4", kind="erased", at=minutes(9), scope="mention")],
+        coverage=[Coverage(source="x", from_at=START, to_at=minutes(9))],
+    )
+    found = {}
+    with closing(DuckDBWarehouse(tmp_path / "a.duckdb", key=KEY)) as file:
+        for name, warehouse in (("duckdb", file), ("postgres", make_on())):
+            warehouse.write(told, START)
+            folder = tmp_path / name
+            files = Export(warehouse, folder, "parquet", texts=True).run(START, lambda *_: None)
+            found[name] = {str(f.relative_to(folder)): pq.read_table(f) for f in files}
+    assert found["duckdb"].keys() == found["postgres"].keys()
+    for name, table in found["duckdb"].items():
+        assert found["postgres"][name].schema.equals(table.schema), name
+        assert found["postgres"][name].to_pylist() == table.to_pylist(), name
 
 
 # ---- lost connections --------------------------------------------------------------------------
