@@ -6,6 +6,7 @@ never on the order: records count by version, decisions by (at, id).
 
 from typing import NamedTuple
 
+from pipeline.joining import joined
 from pipeline.model import Decision, Incident, Profile
 from pipeline.values import to_ms
 
@@ -39,6 +40,8 @@ class Book:
         self._profiles: dict[str, Profile] = {}
         self._version = 0
         self._stamp = 0
+        self._parts_of: tuple[int, dict[str, list[Incident]]] = (0, {})
+        self._joined: dict[str, tuple[Incident, list[Incident], Incident]] = {}
 
     @property
     def version(self) -> int:
@@ -112,6 +115,31 @@ class Book:
         """The newest record of an incident, None if there is none. A merge is not followed."""
         return self._newest.get(incident_id)
 
+    def whole(self, incident_id: str) -> Incident | None:
+        """The same with what other tools tell of it, where theirs were merged into it."""
+        record = self._newest.get(incident_id)
+        parts = self._parts().get(incident_id)
+        if record is None or parts is None:
+            return record
+        made = self._joined.get(incident_id)
+        if made is None or made[0] is not record or made[1] != parts:
+            made = self._joined[incident_id] = (record, parts, joined(record, parts))
+        return made[2]
+
+    def _parts(self) -> dict[str, list[Incident]]:
+        """The tools' incidents that were merged, by what they are part of."""
+        if self._parts_of[0] != self._version:
+            found: dict[str, list[Incident]] = {}
+            for subject, decision in self._decided.items():
+                part = self._newest.get(subject)
+                is_part = decision.verb == "merge" and part is not None and not part.is_proposed
+                if part is not None and is_part and (heir := self.resolve(subject)) != subject:
+                    found.setdefault(heir, []).append(part)
+            for parts in found.values():
+                parts.sort(key=lambda part: part.id)
+            self._parts_of = self._version, found
+        return self._parts_of[1]
+
     def all(self) -> list[Incident]:
         """The newest record of every incident, by id, dismissed and merged ones included."""
         return [self._newest[key] for key in sorted(self._newest)]
@@ -149,7 +177,7 @@ class Book:
             if self.as_of:
                 found.extend(_spans(list(self._records[key].values())))
             else:
-                found.append(Standing(self._newest[key], -EVER, EVER))
+                found.append(Standing(self.whole(key) or self._newest[key], -EVER, EVER))
         return found
 
 

@@ -171,7 +171,7 @@ class LateLinks:
         """What has to be scored of all that were asked for, which are then no longer."""
         found = []
         for incident_id in self._asked:
-            incident = self._book.get(incident_id)
+            incident = self._book.whole(incident_id)
             if incident is None:
                 continue
             if not self._book.takes_posts(incident_id):

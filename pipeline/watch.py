@@ -22,6 +22,7 @@ from pipeline.incidents import Book
 from pipeline.late import LateLinks
 from pipeline.matters import Regions
 from pipeline.model import (
+    PROPOSAL,
     Campaign,
     CampaignKind,
     Cursor,
@@ -220,9 +221,11 @@ class Watch:
         newest = self._book.get(incident.id)
         # Not only when the book changed: what is read again after a crash may not be scored yet.
         if ask and newest is not None and newest.version == incident.version:
-            self._late.ask(incident.id, self._clock.now())
+            for concerned in dict.fromkeys((incident.id, self._book.resolve(incident.id))):
+                self._late.ask(concerned, self._clock.now())
 
     def _settle(self, decision: Decision, at: int, ask: bool) -> None:
+        before = self._book.resolve(decision.subject)
         changed = self._book.decide(decision)
         self._lessons.take(decision)
         if ask and decision.verb in TEACHING:
@@ -235,7 +238,10 @@ class Watch:
             self._changed_at[decision.subject] = at
             self._late.forget(decision.subject)
         if changed and ask and self._book.get(decision.subject) is not None:
-            self._late.ask(decision.subject, self._clock.now())
+            # What it was part of, and what it is part of now, are told of by other words.
+            after = self._book.resolve(decision.subject)
+            for concerned in dict.fromkeys((decision.subject, before, after)):
+                self._late.ask(concerned, self._clock.now())
 
     def _count(self, value: bytes, bursts: Bursts, *, tell: bool) -> None:
         """Counts the report in a record of ``feedback``, if it is one; tells of a brigade's."""
@@ -310,6 +316,9 @@ class Watch:
         for word in changed:
             topic = topics.DECISIONS if isinstance(word, Decision) else topics.INCIDENTS
             self._outbox.append((topic, word.key, word.to_json()))
+            if isinstance(word, Decision) and not word.subject.startswith(PROPOSAL):
+                self._late.forget(word.subject)
+                self._late.ask(word.value, now)
             # A new one has neither grown nor ended.
             is_new = isinstance(word, Incident) and len(word.history) == len(word.updates) == 1
             self.totals["proposals"] += is_new

@@ -122,6 +122,41 @@ def test_a_merge_is_an_alias_and_takes_no_posts() -> None:
     assert [s.incident.id for s in book.standing()] == ["acme:1"]
 
 
+def test_what_other_tools_tell_counts_for_the_incident_that_stands() -> None:
+    """It is open from when the first of them was, under their words too; its end is its own."""
+    book = Book()
+    told = {"title": "Card payments fail", "status": "resolved", "components": [{"name": "Cards"}]}
+    said = {"body": "The processor is slow.", "display_at": START + timedelta(minutes=3)}
+    part = Incident.model_validate(
+        {"id": "pagerduty:1", "started_at": START, "at": START, "updates": [said], **told}
+    )
+    book.put(incident("acme:1", minute=9))
+    book.put(part)
+    assert book.whole("acme:1") is book.get("acme:1")
+    book.decide(decision("pagerduty:1", "merge", "acme:1"))
+    [standing] = book.standing()
+    whole = standing.incident
+    assert whole is book.whole("acme:1") is book.standing()[0].incident
+    assert (whole.id, whole.title, whole.status) == ("acme:1", "Checkout errors", "investigating")
+    assert whole.opened_at == START
+    assert [update.body for update in whole.updates] == [
+        "Card payments fail", "The processor is slow.",
+    ]  # fmt: skip
+    assert [component.name for component in whole.components] == ["Cards"]
+    book.decide(decision("pagerduty:1", "accept", minute=1))
+    assert book.whole("acme:1") is book.get("acme:1")
+    assert len(book.standing()) == 2
+
+
+def test_a_proposal_adds_no_words_to_what_it_became() -> None:
+    """They are ours, not its owner's."""
+    book = Book()
+    book.put(incident("acme:1"))
+    book.put(incident("groundswell:a"))
+    book.decide(decision("groundswell:a", "merge", "acme:1"))
+    assert book.standing()[0].incident is book.get("acme:1")
+
+
 def test_a_circle_of_merges_does_not_hang() -> None:
     """Two people may merge both ways; then each incident stands for itself."""
     book = Book()
