@@ -1,7 +1,7 @@
 """Facebook: posts that tag our page, what visitors post on it, and comments on all of its posts.
 
 Comments are asked for together with the posts of the last weeks, the newest of each first; those
-of a post that has more are followed by themselves. The webhook (``facebook_hook``) tells sooner,
+of a post that has more are followed by themselves. The webhook (``facebook-hook``) tells sooner,
 and of edits and deletes; what it misses is found here, by looks and by looking again.
 """
 

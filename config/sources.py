@@ -122,7 +122,7 @@ KINDS = (
         address="https://graph.facebook.com",
     ),
     Kind(
-        "facebook_hook",
+        "facebook-hook",
         "social",
         "collectors.facebook_hook:FacebookHook",
         "collectors.facebook_hook:FacebookHookSettings",

@@ -20,5 +20,5 @@ def test_every_test_that_the_page_names_is_there() -> None:
 
 def test_every_type_of_source_stands_on_the_page() -> None:
     """With what it reads and what it needs."""
-    types = {kind.name for kind in KINDS if kind.kind == "social"} - {"facebook_hook"}
+    types = {kind.name for kind in KINDS if kind.kind == "social"} - {"facebook-hook"}
     assert {name for name in types if f"`{name}`" not in PAGE} == set()

@@ -65,7 +65,7 @@ def comment(number: int, verb: str = "add", **more: Any) -> dict[str, Any]:
 class TestContract(CollectorContract):
     """The hook keeps the contract of collectors, before a sender that repeats everything."""
 
-    kind = "facebook_hook"
+    kind = "facebook-hook"
 
     @pytest.fixture
     def open_source(self) -> Iterator[OpenSource]:

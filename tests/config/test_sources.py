@@ -49,7 +49,7 @@ token_from = "ACME_TOKEN"
 tracks = ["acme"]
 
 [[source]]
-type = "facebook_hook"
+type = "facebook-hook"
 name = "acme-facebook"
 secret_from = "ACME_SECRET"
 verify_from = "ACME_TOKEN"
