@@ -97,12 +97,14 @@ class Dialect:
 
     def _raw(self, files: tuple[str, ...]) -> dict[str, Query]:
         found: dict[str, Query] = {}
-        for folder in (COMMON, self.folder):
-            for file in files:
-                for name, query in sql.load(folder, file).items():
-                    if name in found:
-                        raise ValueError(f"{folder}/{file}.sql: {name} stands elsewhere, too")
-                    found[name] = query
+        for file in files:
+            own = [(folder, sql.load(folder, file)) for folder in (COMMON, self.folder)]
+            if not any(sections for _, sections in own):
+                raise ValueError(f"there is no {file}.sql in {COMMON} or {self.folder}")
+            for folder, sections in own:
+                if twice := found.keys() & sections.keys():
+                    raise ValueError(f"{folder}/{file}.sql: {sorted(twice)} stand elsewhere, too")
+                found |= sections
         return found
 
 

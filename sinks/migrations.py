@@ -1,9 +1,9 @@
 """Migrations: how the tables of a warehouse come from one release's form to the next.
 
 A migration is ``common_sql/migrations/NNNN_name.sql``, followed by the file of the same name in the
-database's own folder; either may be missing. They are applied in the order of their numbers, each
-once, all that are pending in one transaction, and only forward. The first one makes the tables of
-the first release, so a new warehouse and an old one end in the same form.
+database's own folder; either may be missing, numbers count for all databases. They are applied in
+the order of their numbers, each once, all that are pending in one transaction, and only forward.
+The first one makes the tables of the first release, so a new warehouse and an old one end alike.
 
 The warehouse keeps the checksum of each. One that was released is never edited: who needs something
 else writes the next one. Comments may be mended, they do not count.
@@ -67,8 +67,9 @@ def load(dialect: Dialect) -> tuple[Migration, ...]:
     names = sorted(
         {
             entry.name
-            for folder in (COMMON, dialect.folder)
-            for entry in (files("sinks") / folder / _FOLDER).iterdir()
+            for folder in files("sinks").iterdir()
+            if folder.name.endswith("_sql")
+            for entry in (folder / _FOLDER).iterdir()
             if _FILE.fullmatch(entry.name)
         }
     )
@@ -81,6 +82,7 @@ def load(dialect: Dialect) -> tuple[Migration, ...]:
 
 def _migration(dialect: Dialect, name: str) -> Migration:
     file = f"{_FOLDER}/{name}"
+    # Where only another database needs it there is nothing to do here, but the number counts.
     written = [
         " ".join(_COMMENT.sub(" ", query.text).split())
         for folder in (COMMON, dialect.folder)
@@ -89,7 +91,7 @@ def _migration(dialect: Dialect, name: str) -> Migration:
     return Migration(
         number=int(name[:4]),
         name=name[5:].replace("_", " "),
-        statements=tuple(query.text for query in dialect.load(file).values()),
+        statements=tuple(q.text for q in dialect.load(file).values()) if written else (),
         checksum=hashlib.sha256("\n".join(written).encode()).hexdigest(),
     )
 

@@ -9,7 +9,8 @@ CREATE and TEMPORARY in it. Analysts get a role of their own:
     GRANT USAGE ON SCHEMA groundswell TO analyst;
     GRANT SELECT ON groundswell.feedback, groundswell.mention_tracks,
         groundswell.incident_feedback, groundswell.incidents, groundswell.coverage,
-        groundswell.mentions_hourly, groundswell.removals TO analyst;
+        groundswell.mentions_hourly, groundswell.crowd, groundswell.rumours, groundswell.spend,
+        groundswell.removals, groundswell.erasures TO analyst;
 
 Its address may be given as ``reading``: then ``sql`` reaches nothing but these views.
 """

@@ -31,6 +31,14 @@ def test_templates() -> None:
     assert text.endswith("\n) c")
 
 
+def test_files_that_are_missing_or_overlap() -> None:
+    """A file that nobody has, and a name that stands in two files, are refused."""
+    with pytest.raises(ValueError, match="there is no querys"):
+        UPPER.load("querys")
+    with pytest.raises(ValueError, match="elsewhere"):
+        UPPER.load("queries", "queries")
+
+
 @pytest.mark.parametrize("text", ["SELECT @nothing_of_ours(a)", "SELECT @shout(a"])
 def test_mistakes(text: str) -> None:
     """What nobody defined, and brackets without an end, are refused."""
