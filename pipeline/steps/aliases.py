@@ -16,6 +16,7 @@ from ahocorasick_rs import AhoCorasick, MatchKind
 
 from pipeline.model import Evidence, Label, Mention
 from pipeline.steps import places
+from pipeline.steps.edges import is_in_tag, joins
 from pipeline.steps.spellings import spellings
 from pipeline.steps.text import Texts
 from pipeline.tracks import Track
@@ -121,7 +122,7 @@ class Aliases:
             whole.lower(), overlapping=True
         ):
             # Most lies inside of words of small letters, or is how one begins.
-            if "a" <= whole[start] <= "z" and _joins(whole[start - 1], "a"):
+            if "a" <= whole[start] <= "z" and joins(whole[start - 1], "a"):
                 continue
             if number in ends and "a" <= whole[end] <= "z" and "a" <= whole[end - 1] <= "z":
                 continue
@@ -246,28 +247,23 @@ def _of_one_length(text: str) -> str:
     return text if len(low) == len(text) else low
 
 
-def _is_ideographic(char: str) -> bool:
-    """Whether the script writes without spaces (CJK, kana, Thai), so that words have no edges."""
-    return "\u0e00" <= char <= "\u0eff" or "\u3040" <= char <= "\u30ff" or "\u3400" <= char <= "鿿"
-
-
 def _stands_alone(text: str, start: int, end: int, kind: str) -> bool:
     """Whether [start, end) is no part of a longer word, a user name or an address.
 
     A hashtag has words inside: ``#LeedsOutage``.
     """
-    if start and _joins(text[start - 1], text[start]):
-        return _is_in_tag(text, start) and text[start].isupper() and text[start - 1].islower()
+    if start and joins(text[start - 1], text[start]):
+        return is_in_tag(text, start) and text[start].isupper() and text[start - 1].islower()
     if (
         end < len(text)
         and kind not in {"system", "short", "postcode"}
-        and _joins(text[end - 1], text[end])
+        and joins(text[end - 1], text[end])
     ):
-        if _is_in_tag(text, start):
+        if is_in_tag(text, start):
             return text[end].isupper() and text[end - 1].islower()
         # A plural of a component is the component.
         plural = kind == "component" and end - start > 3 and text[end] in "sS"
-        return plural and (end + 1 == len(text) or not _joins(text[end], text[end + 1]))
+        return plural and (end + 1 == len(text) or not joins(text[end], text[end + 1]))
     word = text[text.rfind(" ", 0, start) + 1 : start]
     return not word or (word[0] != "@" and "://" not in word and not word.startswith("www."))
 
@@ -288,17 +284,6 @@ def _postcode_end(text: str, start: int) -> int:
     # "the EH3 shop", but "the M1" is a road.
     leads |= word == "the" and match[0][1].isalpha()
     return match.end() if leads and match[0].isupper() else 0
-
-
-def _joins(left: str, right: str) -> bool:
-    """Whether two neighbouring characters belong to one word."""
-    if not (left.isalnum() and right.isalnum()):
-        return False
-    return left.isascii() or not (_is_ideographic(left) or _is_ideographic(right))
-
-
-def _is_in_tag(text: str, start: int) -> bool:
-    return text.startswith("#", text.rfind(" ", 0, start) + 1)
 
 
 def _outermost(hits: Sequence[_Hit]) -> list[_Hit]:

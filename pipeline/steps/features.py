@@ -1,4 +1,4 @@
-"""What speaks for a pair of a post and an incident in their texts, as numbers that weights multiply.
+"""What the texts of a post and an incident say for a link, as numbers that weights multiply.
 
 The linker and the fit of its weights (``bench/link_fit.py``) read them from here, so that what is
 fitted is what is used.

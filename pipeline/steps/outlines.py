@@ -110,7 +110,7 @@ def place_words(words: Sequence[str], regions: Sequence[str]) -> set[str]:
 
 
 def _towns(regions: Sequence[str]) -> list[str]:
-    """The proper names of regions, and of the largest towns of those that are parts of a country."""
+    """The proper names of regions, and of the largest towns of parts of countries."""
     known, found = places.knowledge(), list[str]()
     for region in regions:
         place = next(iter(places.locate(region)), None)
