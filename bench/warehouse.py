@@ -166,7 +166,7 @@ def ask(warehouse: Warehouse) -> None:
         filters = ", ".join(key for key in values if key in {"track", "intent", "linked"})
         print(
             f"  {name + (f' ({filters})' if filters else ''):<44} {len(found):>6} rows "
-            f"{sorted(times)[2] * 1000:>7.0f} ms {sorted(busy)[2] * 1000:>7.0f} ms of processor time"
+            f"{sorted(times)[2] * 1000:>7.0f} ms {sorted(busy)[2] * 1000:>7.0f} ms of processor"
         )
 
 
