@@ -50,6 +50,8 @@ CLOSED: frozenset[str] = frozenset({"resolved", "postmortem", "dismissed"})
 #: The heads of ``Feedback.labels``; the last three say what and where and carry evidence.
 HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise", "language")
 WHAT_AND_WHERE = ("component", "place", "version")
+#: Severities of posts that are about something broken.
+TROUBLED = frozenset({"harm", "blocked", "degraded"})
 
 
 class Word(BaseModel):
@@ -381,11 +383,20 @@ class Feedback(Word):
     @property
     def is_report(self) -> bool:
         """Whether its author tells that something is broken: what counts as a witness's word."""
+        return self.name("intent") == "report" and self._speaks_for_itself
+
+    @property
+    def is_weak_report(self) -> bool:
+        """Whether its author asks if something is broken: a sign of trouble, and no witness."""
         return (
-            self.name("intent") == "report"
-            and self.name("noise") != "yes"
-            and self.repeat.kind in {"original", "near"}
+            self.name("intent") == "question"
+            and self.name("severity") in TROUBLED
+            and self._speaks_for_itself
         )
+
+    @property
+    def _speaks_for_itself(self) -> bool:
+        return self.name("noise") != "yes" and self.repeat.kind in {"original", "near"}
 
 
 class LateLink(Word):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any
+from zlib import crc32
 
 from pipeline import topics
 from pipeline.brigades import Brigades
@@ -23,6 +24,7 @@ from pipeline.late import LateLinks
 from pipeline.matters import Regions
 from pipeline.model import (
     PROPOSAL,
+    TROUBLED,
     Campaign,
     CampaignKind,
     Cursor,
@@ -261,7 +263,9 @@ class Watch:
         for track in tracks:
             bursts.hear(track, at)
         self._heard.update(tracks)
-        if not feedback.is_report or mention.witness is None or self._is_ours(feedback):
+        if mention.witness is None or self._is_ours(feedback):
+            return
+        if not (feedback.is_report or (feedback.is_weak_report and _is_every_other(mention))):
             return
         names = tuple((h, name) for h in NAMED if (name := feedback.name(h)) is not None)
         place = feedback.name("place")
@@ -383,5 +387,17 @@ def _id_of(mention: Mapping[str, Any]) -> str:
 
 
 def _may_be_report(labels: Any) -> bool:
-    intent = labels.get("intent") if isinstance(labels, Mapping) else None
-    return isinstance(intent, Mapping) and intent.get("name") == "report"
+    if not isinstance(labels, Mapping):
+        return False
+    intent, severity = (_name_of(labels.get(head)) for head in ("intent", "severity"))
+    return intent == "report" or (intent == "question" and severity in TROUBLED)
+
+
+def _name_of(label: Any) -> str | None:
+    name = label.get("name") if isinstance(label, Mapping) else None
+    return name if isinstance(name, str) else None
+
+
+def _is_every_other(mention: Mention) -> bool:
+    """Half of all people, always the same: two who ask if it fails count as one who says so."""
+    return crc32((mention.witness or "").encode()) % 2 == 0

@@ -66,6 +66,19 @@ def test_twelve_reports_in_an_hour(world: World) -> None:
     assert proposal.opened_at <= at(BEGIN + 30)
 
 
+@pytest.mark.parametrize(("severity", "proposals"), [("blocked", 1), ("none", 0)])
+def test_who_asks_whether_it_fails_counts_half(world: World, severity: str, proposals: int) -> None:
+    """Many questions about an outage are a burst; other questions, however many, are none."""
+    asked = [
+        said(BEGIN + i / 2, 700 + i, intent="question", severity=severity, topic="messaging")
+        for i in range(24)
+    ]
+    world.go(BEGIN + 12, *quiet(), *asked)
+    found = {proposal.id: proposal.witnesses for proposal in world.proposals()}
+    assert len(found) == proposals
+    assert all(5 <= witnesses <= 19 for witnesses in found.values())
+
+
 def test_the_budget_of_false_proposals_is_a_setting(tmp_path: Path) -> None:
     """Who allows fewer false alarms is told later of what is not so clear."""
     usual = [said(10 * i, i) for i in range(60)]
