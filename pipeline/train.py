@@ -187,12 +187,12 @@ class _Data:
         per_label = Counter(label for _, label in pairs)
         return len(set(self.groups)) >= self.n_folds and min(per_label.values()) > 1
 
-    def folds(self) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    def folds(self, count: int) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         """Indices to learn from and to hold out, fold by fold."""
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
         kind = StratifiedGroupKFold if self.split == "by group" else StratifiedKFold
-        cut = kind(self.n_folds, shuffle=True, random_state=self.seed)
+        cut = kind(count, shuffle=True, random_state=self.seed)
         groups = self.groups if self.split == "by group" else None
         yield from cut.split(np.zeros(self.n), self.first, groups)
 
@@ -283,13 +283,13 @@ class _Crossed:
 def _chosen(data: _Data, settings: Settings, tell: Progress) -> tuple[Settings, _Crossed]:
     """The settings with a cost, and what cross-validation with them tells.
 
-    Of two costs the better one: what that adds to the held-out figures is less than their interval.
+    The better one on two halves: what that adds to the held-out figures is less than chance does.
     """
-    if settings.cost is not None:
-        return settings, _cross_validated(data, settings, tell)
-    tried = [replace(settings, cost=cost) for cost in COSTS]
-    told = [(each, _cross_validated(data, each, tell)) for each in tried]
-    return max(told, key=lambda pair: _macro_of(pair[1]))
+    if settings.cost is None:
+        tried = [replace(settings, cost=cost, folds=2) for cost in COSTS]
+        halves = [_macro_of(_cross_validated(data, each, _silent)) for each in tried]
+        settings = replace(settings, cost=COSTS[int(np.argmax(halves))])
+    return settings, _cross_validated(data, settings, tell)
 
 
 def _macro_of(crossed: "_Crossed") -> float:
@@ -298,7 +298,7 @@ def _macro_of(crossed: "_Crossed") -> float:
 
 def _cross_validated(data: _Data, settings: Settings, tell: Progress) -> _Crossed:
     logits = np.zeros((data.n, len(data.labels)))
-    for done, (learn, held) in enumerate(data.folds()):
+    for done, (learn, held) in enumerate(data.folds(settings.folds)):
         tell("cross-validation", done, settings.folds)
         logits[held] = _fitted(data, learn, settings).logits(csr_matrix(data.matrix[held]))
     tell("cross-validation", settings.folds, settings.folds)

@@ -52,10 +52,12 @@ def written(tmp_path: Path, text: str) -> Path:
     return path
 
 
+@pytest.mark.timeout(900)
 def test_a_topic_of_ones_own_needs_no_code(tmp_path: Path) -> None:
     """A table with example posts, one command, and posts get the new topic beside the old ones."""
     written(tmp_path, STREAMING)
-    run("train", "--labels", "team.toml", "--head", "topic", "--out", "mine", cwd=tmp_path)
+    teach = ("train", "--labels", "team.toml", "--head", "topic", "--out", "mine")
+    run(*teach, cwd=tmp_path, seconds=900)
     labeller = Labeller.load([tmp_path / "mine"])
     assert {"streaming", "performance", "login"} < set(labeller.labels["topic"])
     words = ["the film freezes in episode two", "cannot log in, password is refused"]
@@ -180,6 +182,7 @@ def test_a_head_that_lost_labels_is_not_put_in_use(tmp_path: Path) -> None:
     assert list((tmp_path / "use").iterdir()) == []
 
 
+@pytest.mark.timeout(900)
 def test_a_label_of_ones_own_can_be_promoted(tmp_path: Path) -> None:
     """The model in use knows our examples by heart; it is held to what it says without them."""
     (tmp_path / "use").mkdir()
