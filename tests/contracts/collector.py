@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipeline.model import Coverage, Decision, Incident, Mention, Removal
+from pipeline.model import Coverage, Decision, Incident, Mention, Removal, Spend
 from pipeline.ports import Collector, Item, Unreadable
 
 OpenSource = Callable[[], Collector]
@@ -30,9 +30,9 @@ def token(value: Mention | Removal | Decision | Incident | Unreadable) -> Token:
 
 
 def delivered(items: Iterator[Item]) -> Iterator[tuple[Token, str]]:
-    """Token and cursor of everything but coverage and quiet moments."""
+    """Token and cursor of everything but coverage, money spent and quiet moments."""
     for item in items:
-        if item.value is not None and not isinstance(item.value, Coverage):
+        if item.value is not None and not isinstance(item.value, Coverage | Spend):
             yield token(item.value), item.cursor
 
 
