@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors import bluesky_events as events
 from collectors.bluesky_login import Login
+from collectors.kit import away
 from collectors.kit.budget import Budget, Window
 from collectors.kit.policy import policy
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
@@ -26,7 +27,7 @@ from collectors.known import Known
 from collectors.times import instant, to_us
 from pipeline.decoding import check
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import Removal
+from pipeline.model import Mention, Removal
 from pipeline.ports import Clock, Item, Unreadable
 from pipeline.tracks import Matcher, Track
 
@@ -44,7 +45,6 @@ LIMIT: Final = 100
 AT_ONCE: Final = 25
 ALL: Final = "@"
 SAID_TO_US: Final = ("mention", "reply", "quote")
-HIDDEN: Final = 1_000
 KEPT: Final = 64 * 1024
 
 
@@ -154,7 +154,9 @@ class BlueskySearch:
         if not isinstance(told, list):
             raise TryLater(f"{self.name}: Bluesky answers without notifications")
         cursor = answer.get("cursor")
-        entries = [self._entry(one, self._ours) for one in told if _is_said_to_us(one)]
+        found = [self._entry(one, self._ours) for one in told if _is_said_to_us(one)]
+        # They stand by when they came in, whatever date their authors gave them.
+        entries = [one._replace(at=_came(one)) for one in found]
         is_all = not isinstance(cursor, str) or not cursor or not told
         return Page(entries, None if is_all else cursor, is_all=is_all)
 
@@ -220,17 +222,17 @@ class BlueskySearch:
     def _became(
         self, number: str, is_there: bool, authors: set[str], progress: Progress
     ) -> Iterator[Removal]:
-        """A post that is gone though its author is there was deleted; else it may come back."""
-        hidden: list[str] = progress.own.setdefault("hidden", [])
-        if is_there:
-            if number in hidden:
-                progress.own["hidden"] = [other for other in hidden if other != number]
-                yield self._removal(number, "shown")
-        elif number.partition("/")[0] in authors:
-            yield self._removal(number, "erased")
-        elif number not in hidden:
-            progress.own["hidden"] = [*hidden, number][-HIDDEN:]
-            yield self._removal(number, "hidden")
+        """A post that stays away though its author is there was deleted; else it may come back.
+
+        An answer without posts may be a fault, or mean that the author blocks our account: the
+        first one hides, the next one erases.
+        """
+        state: away.State = "here"
+        if not is_there:
+            state = "missing" if number.partition("/")[0] in authors else "hidden"
+        kind = away.told(progress.own, number, state, self._clock.now())
+        if kind is not None:
+            yield self._removal(number, kind)
 
     def _removal(self, number: str, kind: str) -> Removal:
         told = {"removal": f"{events.PLATFORM}:{number}", "kind": kind, "at": self._clock.now()}
@@ -264,6 +266,11 @@ def _stands(post: Any) -> datetime | None:
     indexed = instant(told.get("indexedAt"))
     created = instant(_inner(told.get("record")).get("createdAt"))
     return min(created, indexed) if created is not None and indexed is not None else indexed
+
+
+def _came(entry: Entry) -> datetime:
+    value = entry.value
+    return value.event_at if isinstance(value, Mention) else entry.at
 
 
 def _is_said_to_us(told: Any) -> bool:

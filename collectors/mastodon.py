@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
+from collectors.kit import away
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.budget import Budget, Window
 from collectors.kit.limits import refusal
@@ -24,6 +25,7 @@ from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Val
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held, Rechecks
 from collectors.kit.secret import Variable, secret
+from collectors.kit.strays import without_strays
 from collectors.known import Known
 from collectors.mastodon_statuses import PLATFORM, fate, is_number, mention, number_of, removal
 from collectors.mastodon_streams import USER, Streams
@@ -49,8 +51,6 @@ KEPT: Final = 64 * 1024
 REMEMBERED: Final = 50_000
 #: Answers for a status that was deleted, or whose author was removed from the instance.
 GONE: Final = frozenset({404, 410})
-#: How many hidden posts are remembered, to be shown again.
-HIDDEN: Final = 1_000
 
 
 class MastodonSettings(BaseModel):
@@ -122,7 +122,7 @@ class Mastodon:
     def page(
         self,
         query: Query,
-        since: datetime,  # noqa: ARG002  # pages end where the poller has been
+        since: datetime,
         before: str | None,
         stop: threading.Event,  # noqa: ARG002  # an answer is bounded by ``PATIENCE``
     ) -> Page:
@@ -132,11 +132,13 @@ class Mastodon:
             told = self._asked(
                 lambda: api.notifications(types=["mention"], max_id=before, limit=LIMIT)
             )
-            statuses = [one.get("status") for one in told if isinstance(one, dict)]
+            # They stand by when they came here, which may be long after they were said elsewhere.
+            found = [self._entry(one.get("status"), one) for one in told if isinstance(one, dict)]
         else:
             told = self._asked(lambda: api.timeline_hashtag(query.key, max_id=before, limit=LIMIT))
-            statuses = list(told)
-        entries = [entry for status in statuses if (entry := self._entry(status)) is not None]
+            found = [self._entry(status) for status in told]
+        entries = [entry for entry in found if entry is not None]
+        entries = entries if query.key == MENTIONS else without_strays(entries, since)
         ids = [str(one["id"]) for one in told if isinstance(one, dict) and "id" in one]
         # Ids grow with time, and as text only if they are of one length.
         oldest = min(ids, key=lambda number: (len(number), number), default=None)
@@ -224,15 +226,13 @@ class Mastodon:
             if status not in GONE or "json" not in headers.get("content-type", ""):
                 raise
             told = None
-        hidden: list[str] = progress.own.setdefault("hidden", [])
-        kind = fate(told, is_hidden=number in hidden)
+        state = fate(told)
+        kind = away.told(progress.own, number, state, self._clock.now())
         if kind is not None:
-            kept = [other for other in hidden if other != number]
-            progress.own["hidden"] = ([*kept, number] if kind == "hidden" else kept)[-HIDDEN:]
             yield removal(self._host, number, self._clock.now(), kind)
         edited = instant(told.get("edited_at")) if isinstance(told, dict) else None
         # Older edits were told in an earlier round.
-        if kind != "hidden" and edited and self._clock.now() - edited <= 2 * self._every:
+        if state == "here" and edited and self._clock.now() - edited <= 2 * self._every:
             entry = self._entry(told)
             yield from () if entry is None else (entry.value,)
 
@@ -258,8 +258,8 @@ class Mastodon:
     def _is_known(self, number: str) -> bool:
         return number in self._passed or (self._known is not None and self._known(number))
 
-    def _entry(self, status: Any) -> Entry | None:
-        """A status as an entry; None for what is not public."""
+    def _entry(self, status: Any, told_by: Mapping[str, Any] | None = None) -> Entry | None:
+        """A status as an entry, standing where ``told_by`` does; None for what is not public."""
         now = self._clock.now()
         try:
             found = mention(self._host, status, now)
@@ -273,4 +273,5 @@ class Mastodon:
         self._passed[found.id] = None
         if len(self._passed) > REMEMBERED:
             self._passed.popitem(last=False)
-        return Entry(number_of(status), found.said_at, found)
+        at = None if told_by is None else instant(told_by.get("created_at"))
+        return Entry(number_of(status), at or found.said_at, found)

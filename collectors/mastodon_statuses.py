@@ -5,10 +5,11 @@ Statuses come as the library reads them: dictionaries with times already read.
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias, TypeGuard
+from typing import Any, Final, TypeGuard
 
 import xxhash
 
+from collectors.kit.away import State
 from collectors.kit.markup import plain
 from collectors.times import instant
 from pipeline.decoding import check
@@ -17,7 +18,6 @@ from pipeline.model import Mention, Removal
 from pipeline.values import MAX_NAME, sound, to_ms
 
 PLATFORM: Final = "mastodon"
-Ending: TypeAlias = Literal["hidden", "erased", "shown"]
 #: Who may see a status that is public; the others were meant for few.
 PUBLIC: Final = frozenset({"public", "unlisted"})
 
@@ -71,10 +71,11 @@ def number_of(status: Any) -> str:
     return f"{told['id']}" if edited is None else f"{told['id']}@{to_ms(edited)}"
 
 
-def removal(host: str, number: int | str, now: datetime, kind: Ending = "erased") -> Removal:
+def removal(host: str, number: int | str, now: datetime, kind: str = "erased") -> Removal:
     """That the status of an id is gone; ids of deletes are text, those of others may be numbers."""
     gone = f"{PLATFORM}:{host}/{sound(str(number))}"
-    return Removal(removal=gone[:MAX_NAME], kind=kind, at=now, scope="mention")
+    told = {"removal": gone[:MAX_NAME], "kind": kind, "at": now, "scope": "mention"}
+    return check(Removal, told)
 
 
 def is_number(value: Any) -> TypeGuard[int | str]:
@@ -82,16 +83,16 @@ def is_number(value: Any) -> TypeGuard[int | str]:
     return isinstance(value, int | str) and bool(str(value))
 
 
-def fate(status: Any, *, is_hidden: bool) -> Ending | None:
-    """What became of a status that was looked at again (None: it is gone); None: nothing.
+def fate(status: Any) -> State:
+    """What became of a status that was looked at again; None: the instance does not know it.
 
-    A suspended account may come back; what was deleted does not.
+    That is so after a delete, and also for whoever its author blocks, or while an instance is being
+    restored.
     """
     if status is None:
-        return "erased"
-    if _inner(_inner(status).get("account")).get("suspended") is True:
-        return None if is_hidden else "hidden"
-    return "shown" if is_hidden else None
+        return "missing"
+    is_suspended = _inner(_inner(status).get("account")).get("suspended") is True
+    return "hidden" if is_suspended else "here"
 
 
 def _kind(is_shared: bool, is_reply: bool, is_quote: bool) -> str:

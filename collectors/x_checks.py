@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
+from collectors.kit import away
 from collectors.kit.limits import Answered
 from collectors.kit.money import Purse
 from collectors.kit.polling import Call, Value
@@ -17,13 +18,13 @@ from pipeline.decoding import check
 from pipeline.model import Removal
 from pipeline.ports import Clock
 
-#: What the kinds of errors of a look-up mean for a post: gone for good, or out of sight for now.
-MEANS: Final = {
-    "resource-not-found": "erased",
+#: What the kinds of errors of a look-up mean for a post: not there, or out of sight for now.
+MEANS: Final[dict[str, away.State]] = {
+    "resource-not-found": "missing",
     "not-authorized-for-resource": "hidden",
     "resource-unavailable": "hidden",
 }
-#: How many hidden and how many edited posts are kept in mind.
+#: How many edited posts are kept in mind.
 REMEMBERED: Final = 1_000
 
 
@@ -74,24 +75,20 @@ class Checks:
     def _removals(
         self, told: dict[str, Any], ids: Sequence[str], progress: Progress
     ) -> Iterator[Value]:
-        hidden: list[str] = progress.own.get("hidden", [])
+        """What is not found is hidden, and erased when the next round does not find it either."""
         there = {str(post.get("id")) for post in told.get("data") or () if isinstance(post, dict)}
+        became: dict[str, away.State] = {n: "here" for n in ids if n in there}
         errors = told.get("errors")
         for error in errors if isinstance(errors, list) else ():
             number = str(error.get("resource_id") or error.get("value"))
             kind = MEANS.get(str(error.get("type")).rsplit("/", 1)[-1])
             # Errors name posts that are quoted or answered, too: those are nothing of ours.
-            if kind is None or number not in ids or number in there:
-                continue
-            if kind == "erased":
-                yield removal(number, kind, self._clock.now())
-            elif number not in hidden:
-                hidden = [*hidden, number][-REMEMBERED:]
-                yield removal(number, kind, self._clock.now())
-        for number in [number for number in hidden if number in there]:
-            hidden = [other for other in hidden if other != number]
-            yield removal(number, "shown", self._clock.now())
-        progress.own["hidden"] = hidden
+            if kind is not None and number in ids and number not in there:
+                became[number] = kind
+        now = self._clock.now()
+        for number, state in became.items():
+            if (told_now := away.told(progress.own, number, state, now)) is not None:
+                yield removal(number, told_now, now)
 
     def _edited(self, told: dict[str, Any], progress: Progress) -> dict[str, str]:
         """First and last id of each chain that has grown since it was looked at."""

@@ -18,6 +18,7 @@ class Mastodon(Platform):
         super().__init__()
         self.statuses: dict[int, dict[str, Any]] = {}
         self.notifications: list[int] = []
+        self.came: dict[int, str] = {}  # when, where that is not when it was said
         self.streams: list[tuple[str, queue.Queue[bytes | None]]] = []
 
     def post(self, number: int, at: datetime, text: str, **more: Any) -> dict[str, Any]:
@@ -97,7 +98,8 @@ class Mastodon(Platform):
 
     def _notification(self, number: int) -> dict[str, Any]:
         status = self.statuses[number]
-        told = {"id": str(1_000 + number), "type": "mention", "created_at": status["created_at"]}
+        came = self.came.get(number, status["created_at"])
+        told = {"id": str(1_000 + number), "type": "mention", "created_at": came}
         return told | {"account": status["account"], "status": status}
 
 
