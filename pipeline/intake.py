@@ -3,10 +3,10 @@
 import logging
 import threading
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic_core import PydanticSerializationError
 
@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 #: A batch that is not full goes out when it is so old, in seconds of the machine's time: whoever
 #: watches a slow stream must not wait for the rest, whatever clock the records live by.
 LINGER = 0.5
+
+#: How many posts that an edit took the tracks' names out of are kept in mind, to be shown again.
+RENOUNCED = 10_000
 
 TOPIC_OF: dict[type[Word], str] = {
     Mention: topics.MENTIONS,
@@ -59,7 +62,8 @@ class Intake:
     """Moves what one source delivers to the topics, a batch a turn, and resumes at its cursor.
 
     Mentions that match none of the tracks are dropped unless ``keep_unmatched``; without a matcher
-    nothing is dropped. What is unreadable goes to the dead letters, to be replayed to ``topic``.
+    nothing is dropped. An edit that matches none hides the post, which we may hold as it was. What
+    is unreadable goes to the dead letters, to be replayed to ``topic``.
     ``done`` turns True when the source has come to its end. ``totals`` counts what became of items
     since the start (words by kind, edits apart; ``unmatched``, ``dead``), ``gaps`` how often and
     for how many seconds the source was blind, by cause.
@@ -92,6 +96,7 @@ class Intake:
         self._pending: list[Item] = []
         self._is_over = False
         self._cursor: str | None = None
+        self._renounced: OrderedDict[str, None] = OrderedDict()
         self.totals: Counter[str] = Counter()
         self._tally = Tally(log, f"intake {source.name}")
         self.gaps: Counter[str] = Counter()
@@ -208,7 +213,11 @@ class Intake:
         if isinstance(value, Mention):
             value = prepare(value, self._clock.now(), self._matcher, self._mask)
             if self._matcher is not None and not value.tracks and not self._keep_unmatched:
+                self._renounce(value)
                 return "unmatched"
+            if self._renounced and value.id in self._renounced:
+                self._remove(value.id, "shown")
+                del self._renounced[value.id]
         data = b""
         try:
             data = value.to_json()
@@ -221,6 +230,19 @@ class Intake:
             return "edits"
         is_gap = isinstance(value, Coverage) and value.is_gap
         return "gaps" if is_gap else f"{type(value).__name__.lower()}s"
+
+    def _renounce(self, mention: Mention) -> None:
+        """Hides a post whose edit says nothing of the tracks any more, until one does again."""
+        if not mention.version:
+            return
+        self._remove(mention.id, "hidden")
+        self._renounced[mention.id] = None
+        if len(self._renounced) > RENOUNCED:
+            self._renounced.popitem(last=False)
+
+    def _remove(self, number: str, kind: Literal["hidden", "shown"]) -> None:
+        word = Removal(removal=number, kind=kind, at=self._clock.now(), scope="mention")
+        self._producer.send(topics.MENTIONS, word.key, word.to_json())
 
     def _note(self, items: Sequence[Item], counts: Counter[str]) -> None:
         """Keeps in mind what acknowledged items say of their source."""

@@ -228,6 +228,24 @@ def test_unmatched_mentions_are_dropped_unless_kept(
     assert [r.key for r in on(broker, topics.MENTIONS)] == kept
 
 
+def test_an_edit_that_takes_our_name_out_hides_the_post(broker: LocalBroker) -> None:
+    """Else the old words would stay; another edit shows it again. Others' edits are dropped."""
+    values = [
+        mention(1),
+        mention(1, "it was somebody else", version=1),
+        mention(1, "Acme again", version=2),
+        mention(1, "Acme again and again", version=3),
+        mention(2, "nothing of ours"),
+    ]
+    assert run(intake(Fixed(values), broker, matcher=MATCHER)) == 5
+    posts = [read_post(r.value or b"") for r in on(broker, topics.MENTIONS)]
+    kinds = [
+        post.version if isinstance(post, Mention) else getattr(post, "kind", None) for post in posts
+    ]
+    assert kinds == [0, "hidden", "shown", 2, 3]
+    assert {r.key for r in on(broker, topics.MENTIONS)} == {"x:1"}
+
+
 def test_closing_stops_the_source(broker: LocalBroker) -> None:
     """Close ends the iterator, so that files and connections are let go."""
     ended = []
