@@ -10,7 +10,7 @@ from calendar import timegm
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +19,7 @@ from collectors.kit.budget import Budget, Window
 from collectors.kit.markup import plain
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
-from collectors.kit.web import Web
+from collectors.kit.web import Web, host_of
 from collectors.times import from_us
 from pipeline.decoding import check
 from pipeline.errors import GiveUp, SetAside, TryLater
@@ -64,7 +64,9 @@ class Rss:
         self.name = name
         self._clock = clock
         self._url = url
-        self._host = urlsplit(url).netloc.rpartition("@")[2]
+        self._host = host_of(url)
+        #: What relative addresses in it are relative to; they are shown to people.
+        self._base = urlunsplit(urlsplit(url)._replace(netloc=self._host))
         self._tracks = tuple(tracks)
         self._web = Web(name, clock, most_bytes=MOST_BYTES)
         self._validators: dict[str, str] = {}
@@ -121,7 +123,7 @@ class Rss:
         except ModuleNotFoundError as error:
             install = "pip install 'groundswell[rss]'"
             raise GiveUp(f"{self.name}: wants the package feedparser: {install}") from error
-        told = {"content-type": headers.get("content-type", ""), "content-location": self._url}
+        told = {"content-type": headers.get("content-type", ""), "content-location": self._base}
         # We show no HTML, only the text in it: nothing has to be made harmless first.
         found = feedparser.parse(body, response_headers=told, sanitize_html=False)
         if not found.get("version"):

@@ -14,7 +14,6 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +23,7 @@ from collectors.incidents.names import Names
 from collectors.incidents.statuspage_http import Documents, client
 from collectors.kit.breaker import Breaker
 from collectors.kit.causes import LOOK_BACK_EXCEEDED
+from collectors.kit.web import host_of
 from collectors.times import from_us, to_us
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident
@@ -232,7 +232,7 @@ def _provider(fresh: Mapping[str, dict[str, Any] | None], base: str) -> str:
         told = answers.page(document).get("id") if document is not None else None
         if isinstance(told, str | int) and told:
             return "statuspage-" + "-".join(str(told).replace(":", " ").split())
-    return "statuspage-" + urlsplit(base).netloc.replace(":", "-")
+    return "statuspage-" + host_of(base).replace(":", "-")
 
 
 def _is_overflown(raws: Mapping[str, Any], progress: Progress) -> bool:

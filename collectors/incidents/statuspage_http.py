@@ -2,13 +2,12 @@
 
 import threading
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from collectors.incidents import statuspage_answers as answers
 from collectors.incidents import statuspage_shapes as shapes
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
-from collectors.kit.web import trusted
+from collectors.kit.web import host_of, trusted
 from collectors.times import instant
 from collectors.trouble import told
 from pipeline.decoding import load
@@ -51,7 +50,7 @@ class Documents:
         self._base = base
         self._clock = clock
         self._breaker = breaker
-        self._host = urlsplit(base).netloc
+        self._host = host_of(base)
         self._validators: dict[str, dict[str, str]] = {}
         self._updated: dict[str, int] = {}
         self._missing: set[str] = set()

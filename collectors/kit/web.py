@@ -41,6 +41,11 @@ def trusted() -> "ssl.SSLContext":
     return httpx.create_ssl_context()
 
 
+def host_of(url: str) -> str:
+    """Host and port of an address, for people: without a name and password before them."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 class Stopped(TryLater):
     """Told to stop in the middle of an answer: there is nothing to tell."""
 
@@ -99,7 +104,7 @@ class Web:
     ) -> Answer:
         import httpx  # 50 ms that a process without such a source need not spend
 
-        host = urlsplit(url).netloc
+        host = host_of(url)
         if self._client is None:
             self._client = httpx.Client(
                 timeout=PATIENCE,
@@ -126,7 +131,7 @@ class Web:
         try:
             return load(body)
         except SetAside as reason:
-            host = urlsplit(url).netloc
+            host = host_of(url)
             raise TryLater(f"{self._source}: {host} answers something else than JSON") from reason
 
     def close(self) -> None:

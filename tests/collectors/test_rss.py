@@ -14,7 +14,7 @@ from pipeline.model import Mention
 from pipeline.ports import Unreadable
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import rss
-from tests.servers.platform import served
+from tests.servers.platform import Fault, served
 
 
 @pytest.fixture
@@ -95,6 +95,22 @@ def test_a_changed_entry_is_a_new_version_after_a_restart_too(feed: rss.Rss) -> 
     assert changed.id == "rss:urn:1"
     assert changed.version > 0
     assert changed.text == "Acme is down"
+
+
+def test_a_password_in_the_address_is_told_to_nobody(feed: rss.Rss) -> None:
+    """Neither on a post whose address is relative nor in what is said of a failure."""
+    clock = ManualClock(START)
+    feed.add("1", START, "Acme is down", link="/news/1")
+    address = feed.url.replace("http://", "http://ann:pass-word@")
+    found = Listener(Rss("rss", clock, f"{address}/feed.xml", tracks=("acme",)))
+    found.for_(timedelta(minutes=1), clock)
+    [told] = mentions(found)
+    assert told.url == f"{feed.url}/news/1"
+    assert "pass-word" not in told.to_json().decode()
+    feed.always = Fault(502, b"")
+    with pytest.raises(TryLater) as raised:
+        list(Rss("rss", clock, f"{address}/feed.xml").items(None, threading.Event()))
+    assert "pass-word" not in str(raised.value)
 
 
 def test_a_long_id_is_hashed_by_its_bytes(feed: rss.Rss) -> None:
