@@ -70,7 +70,7 @@ class Recording:
                     file.flush()
                     os.fsync(file.fileno())
             if to is not None:
-                _write_whole(self._folder / _STATE, str(to).encode())
+                write_whole(self._folder / _STATE, str(to).encode())
 
     def erase(self, names: Collection[str]) -> int:
         """Cuts out all lines of these mentions and authors (``source:id``); returns how many.
@@ -88,7 +88,7 @@ class Recording:
                 kept = [line for line in lines if not _concerns(line, names)]
                 if len(kept) < len(lines):
                     cut += len(lines) - len(kept)
-                    _write_whole(path, b"".join(kept))
+                    write_whole(path, b"".join(kept))
         return cut
 
     def prune(self, now: datetime) -> int:
@@ -142,7 +142,7 @@ def _opened(path: Path, flags: int) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o600)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Replaces a file at once: a crash leaves the old one or the new one."""
     draft = path.with_name(f".{path.name}.new")
     with os.fdopen(_opened(draft, os.O_TRUNC), "wb") as file:

@@ -23,7 +23,8 @@ def register(commands: Commands) -> None:
         description="Reads every configured source and keeps its posts, removals and incidents as "
         "JSON lines, a file for each hour, as `groundswell replay DIR/*-posts.jsonl --incidents F` "
         "plays them. Private numbers are masked; what is erased leaves the files, too; files go "
-        "when they are too old or too large together. With [kafka] it records what `collect` "
+        "when they are too old or too large together. The next run goes on where this one "
+        "ended. With [kafka] it records what `collect` "
         "brings there. `up` records by itself where [recording] dir is set.",
     )
     record.add_argument("dir", nargs="?", type=Path, help="the folder; default: from settings")
@@ -71,6 +72,7 @@ def _record(known: settings.Settings, recording: "Recording") -> int:
     from config import note, sources, wiring
     from config.crew import Crew
     from config.recorder import Recorder
+    from config.resuming import Standing
     from pipeline.brokers.local import LocalBroker
     from pipeline.clock import SystemClock
     from pipeline.roles import install_stop_signals
@@ -89,15 +91,22 @@ def _record(known: settings.Settings, recording: "Recording") -> int:
     ):
         broker.ensure(TOPICS)
         feeds = wiring.feeds(known, opened, broker, clock)
+        assert known.recording.dir is not None  # noqa: S101  # or there were no recording
+        standing = Standing(broker, known.recording.dir)
         recorder = Recorder(broker, recording, clock, since_start=True)
         for name, feed in feeds.items():
             crew.run(name, feed)
-        with closing(recorder):
+        with closing(recorder), closing(standing):
             while not (crew.stop.is_set() or all(feed.done for feed in feeds.values())):
-                recorder.turn(0.5)
+                standing.look()
+                # What was sent before those cursors has to be in the files before they are.
+                if not recorder.turn(0.5) or not recorder.turn(0):
+                    standing.keep()
                 broker.discard_consumed()
             crew.join()
+            standing.look()
             while recorder.turn(0):
                 pass
+            standing.keep()
     crew.check()
     return recorder.totals["lines"]

@@ -242,3 +242,20 @@ def test_the_command_records_every_source_to_its_end(
     assert "1 lines in kept" in capsys.readouterr().err
     assert cli.main(["replay", str(file), "--warehouse", "w.duckdb"]) == 0
     assert cli.main(["record"]) == 2
+
+
+def test_the_next_run_goes_on_where_the_last_one_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its cursors hold what was spent, too: a run does not get the money of the day once more."""
+    monkeypatch.chdir(tmp_path)
+    line = {"source": "x", "external_id": "1", "text": "slow", "said_at": "2026-03-02"}
+    Path("posts.jsonl").write_text(json.dumps(line) + "\n")
+    Path("groundswell.toml").write_text('[[source]]\ntype = "recorded"\npaths = ["posts.jsonl"]\n')
+    assert cli.main(["record", "kept"]) == 0
+    assert cli.main(["record", "kept"]) == 0
+    assert "0 lines in kept" in capsys.readouterr().err
+    assert (Path("kept") / "cursors").stat().st_mode & 0o077 == 0
+    (Path("kept") / "cursors").write_text("nonsense")
+    assert cli.main(["record", "kept"]) == 0
+    assert "1 lines in kept" in capsys.readouterr().err
