@@ -8,6 +8,7 @@ and whoever opened the stream decides when it is opened again.
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -22,10 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Lines kept while nobody takes them; then the connection waits, and X closes it in the end.
+#: Lines kept while nobody takes them; then the connection waits.
 MOST_LINES: Final = 1_000
 #: Seconds that a look waits for the stream to be opened.
 PATIENCE: Final = 3.0
+#: A line that waits for longer ends the connection: those behind it are older than they seem, and
+#: X drops what it cannot send. The search reads what was said since the last line that was kept.
+BEHIND: Final = 15.0
 #: Seconds between looks whether to stop.
 WAIT: Final = 0.25
 
@@ -88,17 +92,24 @@ class Connection:
         self._answer, self.status, self.headers = answer, answer.status_code, answer.headers
 
     def _put(self, line: bytes) -> None:
-        """Takes a line down; waits while too many are kept, or too few are paid."""
+        """Takes a line down; waits a while if too many are kept, or too few are paid."""
+        due = time.monotonic() + BEHIND
         while not self._paid.acquire(timeout=WAIT):
-            if self._stop.is_set():
+            if self._is_over(due):
                 return
-        while not self._stop.is_set():
+        while not self._is_over(due):
             try:
                 self._lines.put(line, timeout=WAIT)
             except queue.Full:
                 continue
             self.heard = self._clock.now()
             return
+
+    def _is_over(self, due: float) -> bool:
+        if not self._stop.is_set() and time.monotonic() > due:
+            log.info("the stream of X is ended: nobody takes its lines")
+            self.close()
+        return self._stop.is_set()
 
     def _listen(self) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from collectors import x_client
+from collectors import x_client, x_stream
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp
 from pipeline.model import Mention
@@ -51,6 +51,26 @@ def searches(platform: x.X) -> int:
 def say(platform: x.X, clock: ManualClock, number: int) -> dict[str, Any]:
     clock.set(clock.now() + timedelta(seconds=1))
     return platform.post(number, clock.now(), f"Acme is down post {number}")
+
+
+def test_a_stream_that_nobody_reads_for_long_loses_nothing(
+    platform: x.X, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker is down: what X gave up sending meanwhile was not read, whatever comes later."""
+    monkeypatch.setattr(x_stream, "MOST_LINES", 2)
+    monkeypatch.setattr(x_stream, "BEHIND", 0.3)
+    listener = streaming(platform, clock)
+    for number in range(1, 6):
+        platform.push(say(platform, clock, number))
+    time.sleep(1.5)  # nobody reads
+    for number in range(6, 10):
+        clock.set(clock.now() + timedelta(minutes=2))
+        platform.post(number, clock.now(), f"Acme is down post {number}")
+    clock.set(clock.now() + timedelta(minutes=5))
+    until(listener, clock, lambda: len(listener.numbers) == 9)
+    assert listener.gaps == []
+    listener.stop.set()
+    listener.kill()
 
 
 def test_while_the_stream_holds_nobody_searches(platform: x.X, clock: ManualClock) -> None:
