@@ -2,6 +2,7 @@
 
 import threading
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ import xxhash
 from collectors.incidents.pieces import dicts
 from collectors.incidents.tool import KEPT
 from collectors.kit.budget import Budget, Window
+from collectors.kit.limits import Absent
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
 from collectors.kit.silence import Silence
@@ -24,6 +26,8 @@ from pipeline.ports import Clock, Unreadable
 
 #: What changed may turn up so late among what changed before: clocks of servers differ.
 OVERLAP: Final = timedelta(minutes=5)
+#: How often an incident is asked for that is listed and not there.
+TRIES: Final = 3
 
 
 class Listing(ABC):
@@ -79,6 +83,7 @@ class Detailed(Listing):
     def __init__(self, web: Web, url: str) -> None:
         super().__init__(web, url)
         self._raws: dict[str, dict[str, Any]] = {}
+        self._absent: Counter[str] = Counter()
 
     @abstractmethod
     def changed(
@@ -102,6 +107,7 @@ class Detailed(Listing):
             return self._page(entries, wanted[1:], after)
         if before is None:
             self._raws.clear()
+            self._absent.clear()
         raws, after = self.changed(since, after, stop)
         entries, wanted = [], []
         for raw in raws:
@@ -121,6 +127,12 @@ class Detailed(Listing):
         try:
             yield Entry(key, at, self.told(raw, stop))
         except SetAside as reason:
+            yield unreadable(key, at, raw, reason)
+        except Absent as reason:
+            # Deleted since it was listed: the others must not wait for it for ever.
+            self._absent[key] += 1
+            if self._absent[key] < TRIES:
+                raise
             yield unreadable(key, at, raw, reason)
 
     def _page(self, entries: list[Entry], wanted: list[str], after: str | None) -> Page:

@@ -17,6 +17,7 @@ EPOCH_FROM = 1e9
 HEADERS = ("retry-after", "x-rate-limit-reset", "x-ratelimit-reset", "ratelimit-reset")
 #: Statuses by which platforms say so; 420 is an old one of X.
 TOO_MANY = frozenset({420, 429})
+NOT_THERE = frozenset({404, 410})
 _NUMBER = re.compile(r"\d{1,15}(\.\d{1,9})?", re.ASCII)
 
 
@@ -28,9 +29,13 @@ class Limited(Answered):
     """The platform asks us to wait: we have called too often (429)."""
 
 
+class Absent(Answered):
+    """What was asked for is not there (404, 410)."""
+
+
 def refusal(message: str, status: int, headers: Mapping[str, str], now: datetime) -> Answered:
     """The error for an answer that is no success, with the pause that it asks for."""
-    kind = Limited if status in TOO_MANY else Answered
+    kind = Limited if status in TOO_MANY else Absent if status in NOT_THERE else Answered
     return kind(message, asked_pause(headers, now))
 
 

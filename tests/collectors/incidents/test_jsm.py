@@ -11,10 +11,11 @@ from collectors.incidents.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
 from pipeline.model import Incident
+from pipeline.ports import Unreadable
 from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import jsm as server
-from tests.servers.platform import served
+from tests.servers.platform import Fault, served
 
 SITE = "https://acme.atlassian.example"
 
@@ -59,6 +60,25 @@ class TestAsked(PlatformContract):
             setting="token_from",
             calls=(300, timedelta(minutes=1)),
         )
+
+
+def test_one_that_went_since_it_was_listed_does_not_hold_up_the_others(
+    platform: server.Jira,
+) -> None:
+    """It is asked for three times, and set aside then."""
+    clock = ManualClock(START)
+    for number in range(1, 4):
+        platform.create(f"OPS-{number}", START, f"Acme is down post {number}")
+    ask = platform.reply
+    gone = Fault(404, b"{}")
+    platform.reply = lambda asked: gone if asked.path.endswith("/OPS-2") else ask(asked)  # type: ignore[method-assign]
+    listener = Listener(asked(platform, clock)).for_(timedelta(minutes=30), clock)
+    assert sorted(listener.numbers) == [1, 3]
+    [left] = [value for value in listener.came if isinstance(value, Unreadable)]
+    assert "404" in left.reason
+    platform.create("OPS-4", clock.now(), "Acme is down post 4")
+    listener.for_(timedelta(minutes=5), clock)
+    assert sorted(listener.numbers) == [1, 3, 4]
 
 
 def at(minute: int) -> datetime:
