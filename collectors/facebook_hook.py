@@ -7,10 +7,8 @@ and sends them again for a day and a half unless it hears 200.
 
 import hmac
 import re
-import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -18,19 +16,17 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.facebook_things import change
-from collectors.kit.budget import Budget, Window
-from collectors.kit.inbox import Inbox
 from collectors.kit.polling import Value
+from collectors.kit.receiving import KEPT, PER_MINUTE, Receiver
 from collectors.kit.secret import Variable, secret
 from collectors.times import from_us
 from pipeline.decoding import load
 from pipeline.errors import SetAside
-from pipeline.ports import Clock, Item, Unreadable
+from pipeline.ports import Clock, Unreadable
 
 #: Facebook puts up to so many changes into one delivery.
 MOST_CHANGES: Final = 1_000
 MOST_BYTES: Final = 4 * 1_048_576
-KEPT: Final = 64 * 1024
 SIGNATURE: Final = "x-hub-signature-256"
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
 _FIELDS: Final = frozenset({"feed", "mention"})
@@ -53,11 +49,11 @@ class FacebookHookSettings(BaseModel):
     )
     pages: tuple[str, ...] = Field((), description="The pages' numbers; none: all of the app.")
     tracks: tuple[str, ...] = Field(min_length=1, description="Whom all of it is about.")
-    per_minute: int = Field(600, ge=1, description="Most deliveries within a minute.")
+    per_minute: int = Field(PER_MINUTE, ge=1, description="Most deliveries within a minute.")
 
 
-class FacebookHook:
-    """What is pushed to one address. ``totals`` counts deliveries by what was answered."""
+class FacebookHook(Receiver):
+    """What Facebook pushes of pages of ours, as it happens."""
 
     def __init__(
         self,
@@ -68,23 +64,13 @@ class FacebookHook:
         verify_from: str,
         pages: tuple[str, ...] = (),
         tracks: tuple[str, ...] = (),
-        per_minute: int = 600,
+        per_minute: int = PER_MINUTE,
     ) -> None:
-        self.name = name
-        self.most_bytes = MOST_BYTES
-        self._clock = clock
+        super().__init__(name, clock, per_minute=per_minute, most_bytes=MOST_BYTES)
         self._key = secret(name, "secret_from", secret_from).get_secret_value().encode()
         self._word = secret(name, "verify_from", verify_from).get_secret_value().encode()
         self._pages = frozenset(pages)
         self._tracks = tuple(tracks)
-        self._budget = Budget(Window(per_minute, timedelta(minutes=1)))
-        self._guard = threading.Lock()
-        self._inbox = Inbox(name, clock)
-        self.totals: Counter[str] = Counter()
-
-    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        """See ``Collector.items``."""
-        return self._inbox.items(cursor, stop)
 
     def challenge(self, params: Mapping[str, str]) -> str | None:
         """What to answer to Facebook's question whether this address is ours; None: it is not."""
@@ -93,36 +79,19 @@ class FacebookHook:
         is_right = hmac.compare_digest(word, self._word) and params.get("hub.mode") == "subscribe"
         return challenge if is_right and _CHALLENGE.fullmatch(challenge) else None
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        """Takes one delivery: status, one line, and after how many seconds to come back.
-
-        Blocks until the broker has it, up to four seconds.
-        """
-        answer = self._received(headers, body)
-        self.totals[str(answer[0])] += 1
-        return answer
-
-    def _received(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        if len(body) > self.most_bytes:
-            return 413, f"more than {self.most_bytes:,} bytes", None
+    def verified(self, headers: Mapping[str, str], body: bytes) -> str:
+        """See ``Receiver``. A delivery has no id: one that is sent again has the same bytes."""
         # Of the bytes as they came: Facebook escapes what is not ASCII before it signs.
         signed = "sha256=" + hmac.digest(self._key, body, "sha256").hex()
         if not hmac.compare_digest(signed.encode(), headers.get(SIGNATURE, "").encode()):
-            return 401, "wrong signature", None
-        with self._guard:
-            if (wait := self._budget.wait(self._clock.now())) > 0:
-                return 429, "too many deliveries", wait
-            self._budget.take(self._clock.now())
-        try:
-            values = list(self._values(load(body)))
-        except SetAside as reason:
-            return 400, str(reason), None
-        # A delivery has no id: one that is sent again has the same bytes.
-        if not values or self._inbox.put(xxhash.xxh3_128_hexdigest(body), values):
-            return 200, "taken", None
-        return 503, "not safe yet: send it again", 5.0
+            raise SetAside("wrong signature")
+        return xxhash.xxh3_128_hexdigest(body)
 
-    def _values(self, told: Any) -> Iterator[Value]:
+    def values(self, number: str, body: bytes) -> list[Value]:  # noqa: ARG002  # changes have ids
+        """See ``Receiver``: the changes that are about posts and comments."""
+        return list(self._changes(load(body)))
+
+    def _changes(self, told: Any) -> Iterator[Value]:
         """The words of a delivery. Raises SetAside when it is none."""
         entries = told.get("entry") if isinstance(told, dict) else None
         if not isinstance(entries, list):

@@ -5,29 +5,24 @@ standard's ``{"type", "timestamp", "data"}``. The answer is 2xx only when the br
 every other answer but 400 and 401 asks the sender to repeat.
 """
 
-import threading
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Mapping
 from typing import Any, Final
 
 import orjson
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from collectors.kit.budget import Budget, Window
-from collectors.kit.inbox import Inbox
 from collectors.kit.polling import Value
+from collectors.kit.receiving import KEPT, MOST_BYTES, PER_MINUTE, Receiver
 from collectors.kit.secret import Variable, secret
 from collectors.kit.signature import key_of, verified
 from pipeline.decoding import check, load
 from pipeline.errors import Misuse, SetAside
 from pipeline.model import Mention, Removal
-from pipeline.ports import Clock, Item, Unreadable
+from pipeline.ports import Clock, Unreadable
 
 #: The most words in one delivery.
 MOST_WORDS: Final = 1_000
-KEPT: Final = 64 * 1024
 
 
 class WebhookSettings(BaseModel):
@@ -45,12 +40,12 @@ class WebhookSettings(BaseModel):
         "webhook", pattern=r"^[^:\s]{1,64}$", description="What stands as source on its mentions."
     )
     tracks: tuple[str, ...] = Field((), description="Whom all of it is about; none: by its text.")
-    most_bytes: int = Field(1_048_576, ge=1_024, le=16_777_216, description="Largest delivery.")
-    per_minute: int = Field(600, ge=1, description="Most deliveries within a minute.")
+    most_bytes: int = Field(MOST_BYTES, ge=1_024, le=16_777_216, description="Largest delivery.")
+    per_minute: int = Field(PER_MINUTE, ge=1, description="Most deliveries within a minute.")
 
 
-class Webhook:
-    """What is pushed to one address. ``totals`` counts deliveries by what was answered."""
+class Webhook(Receiver):
+    """Mentions and removals that others push to us."""
 
     def __init__(
         self,
@@ -60,12 +55,10 @@ class Webhook:
         secret_from: str,
         platform: str = "webhook",
         tracks: tuple[str, ...] = (),
-        most_bytes: int = 1_048_576,
-        per_minute: int = 600,
+        most_bytes: int = MOST_BYTES,
+        per_minute: int = PER_MINUTE,
     ) -> None:
-        self.name = name
-        self.most_bytes = most_bytes
-        self._clock = clock
+        super().__init__(name, clock, per_minute=per_minute, most_bytes=most_bytes)
         self._platform = platform
         self._tracks = tuple(tracks)
         try:
@@ -73,45 +66,13 @@ class Webhook:
             self._keys = [key_of(SecretStr(part)) for part in given.split()]
         except ValueError as error:
             raise Misuse(f"{name}: {secret_from}: {error}") from error
-        self._budget = Budget(Window(per_minute, timedelta(minutes=1)))
-        self._guard = threading.Lock()
-        self._inbox = Inbox(name, clock)
-        self.totals: Counter[str] = Counter()
 
-    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        """See ``Collector.items``."""
-        return self._inbox.items(cursor, stop)
+    def verified(self, headers: Mapping[str, str], body: bytes) -> str:
+        """See ``Receiver``: signed by Standard Webhooks."""
+        return verified(self._keys, headers, body, self._clock.now())
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        """Takes one delivery: status, one line, and after how many seconds to come back.
-
-        Blocks until the broker has it, up to four seconds.
-        """
-        answer = self._received(headers, body)
-        self.totals[str(answer[0])] += 1
-        return answer
-
-    def _received(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        if len(body) > self.most_bytes:
-            return 413, f"more than {self.most_bytes:,} bytes", None
-        try:
-            number = verified(self._keys, headers, body, self._clock.now())
-        except SetAside as reason:
-            return 401, str(reason), None
-        with self._guard:
-            if (wait := self._budget.wait(self._clock.now())) > 0:
-                return 429, "too many deliveries", wait
-            self._budget.take(self._clock.now())
-        try:
-            values = self._values(body)
-        except SetAside as reason:
-            return 400, str(reason), None
-        if self._inbox.put(number, values):
-            return 200, "taken", None
-        return 503, "not safe yet: send it again", 5.0
-
-    def _values(self, body: bytes) -> list[Value]:
-        """The words of a delivery. Raises SetAside when it is none."""
+    def values(self, number: str, body: bytes) -> list[Value]:  # noqa: ARG002  # words have ids
+        """See ``Receiver``: one word, or a list of them."""
         told = load(body)
         if isinstance(told, dict) and "data" in told and "type" in told:
             told = told["data"]

@@ -12,11 +12,11 @@ import orjson
 import xxhash
 
 from collectors.incidents.pieces import dicts
-from collectors.incidents.tool import KEPT
 from collectors.kit.budget import Budget, Window
 from collectors.kit.limits import Absent
 from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
 from collectors.kit.progress import Progress
+from collectors.kit.receiving import KEPT
 from collectors.kit.silence import Silence
 from collectors.kit.web import Web
 from collectors.times import to_us

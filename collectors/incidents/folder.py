@@ -17,7 +17,8 @@ import orjson
 from pydantic import Field
 
 from collectors.incidents.pieces import ORDER, TOLD, Ledger
-from collectors.incidents.tool import KEPT, House, ToolSettings
+from collectors.incidents.tool import House, ToolSettings
+from collectors.kit.receiving import KEPT
 from collectors.times import from_us, to_us
 from pipeline.decoding import check, load
 from pipeline.errors import SetAside, TryLater

@@ -5,18 +5,15 @@ Tools take other answers for a fault of ours, some stop sending after a few of t
 make sense of it the next time.
 """
 
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from datetime import datetime
+from typing import Any, TypeAlias
 
 from pydantic import SecretStr
 
 from collectors.incidents.signing import Scheme, bearer
-from collectors.kit.budget import Budget, Window
-from collectors.kit.inbox import Inbox
 from collectors.kit.polling import Value
+from collectors.kit.receiving import KEPT, Receiver
 from collectors.kit.secret import secret
 from collectors.kit.signature import key_of, verified
 from pipeline.decoding import load
@@ -24,10 +21,7 @@ from pipeline.errors import Misuse, SetAside
 from pipeline.model import Incident
 from pipeline.ports import Clock, Unreadable
 
-#: PagerDuty's deliveries end at 256 KB; an incident with all its updates may have more.
-MOST_BYTES: Final = 1_048_576
-PER_MINUTE: Final = 600
-KEPT: Final = 64 * 1024
+# The bound of a delivery is the kit's: PagerDuty's end at 256 KB.
 
 #: Gives a delivery's name; raises SetAside for one that is not signed rightly.
 Verify: TypeAlias = Callable[[Mapping[str, str], bytes, datetime], str]
@@ -35,46 +29,20 @@ Verify: TypeAlias = Callable[[Mapping[str, str], bytes, datetime], str]
 Read: TypeAlias = Callable[[Any], Iterable[Incident]]
 
 
-class Reception:
-    """What is pushed to one source. ``totals`` counts deliveries by what was answered."""
+class Reception(Receiver):
+    """What is pushed to one source of incidents."""
 
     def __init__(self, name: str, clock: Clock, verify: Verify, read: Read) -> None:
-        self.inbox = Inbox(name, clock)
-        self.totals: Counter[str] = Counter()
-        self._clock = clock
+        super().__init__(name, clock)
         self._verify = verify
         self._read = read
-        self._budget = Budget(Window(PER_MINUTE, timedelta(minutes=1)))
-        self._guard = threading.Lock()
 
-    def receive(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        """Takes one delivery: status, one line, and after how many seconds to come back.
+    def verified(self, headers: Mapping[str, str], body: bytes) -> str:
+        """See ``Receiver``."""
+        return self._verify(headers, body, self._clock.now())
 
-        Blocks until the broker has it, up to four seconds.
-        """
-        answer = self._received(headers, body)
-        self.totals[str(answer[0])] += 1
-        return answer
-
-    def _received(self, headers: Mapping[str, str], body: bytes) -> tuple[int, str, float | None]:
-        if len(body) > MOST_BYTES:
-            return 413, f"more than {MOST_BYTES:,} bytes", None
-        try:
-            number = self._verify(headers, body, self._clock.now())
-        except SetAside as reason:
-            return 401, str(reason), None
-        with self._guard:
-            if (wait := self._budget.wait(self._clock.now())) > 0:
-                return 429, "too many deliveries", wait
-            self._budget.take(self._clock.now())
-        values = self._values(number, body)
-        if not values:
-            return 200, "nothing in it is kept", None
-        if self.inbox.put(number, values):
-            return 200, "taken", None
-        return 503, "not safe yet: send it again", 5.0
-
-    def _values(self, number: str, body: bytes) -> Sequence[Value]:
+    def values(self, number: str, body: bytes) -> Sequence[Value]:
+        """See ``Receiver``: pieces of incidents, or the dead letter that it is."""
         try:
             return list(self._read(load(body)))
         except SetAside as reason:

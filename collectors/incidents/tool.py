@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.incidents.names import Names
 from collectors.incidents.pieces import Ledger
-from collectors.incidents.reception import MOST_BYTES, Reception
+from collectors.incidents.reception import Reception
 from collectors.kit.polling import Poller
+from collectors.kit.receiving import KEPT, MOST_BYTES
 from collectors.kit.secret import Variable
 from pipeline.decoding import check
 from pipeline.errors import Misuse, SetAside, TryLater
@@ -31,7 +32,6 @@ log = logging.getLogger(__name__)
 
 #: A source that has nothing to say says so at least once a second (see ``Collector.items``).
 LONGEST_WAIT: Final = 0.5
-KEPT: Final = 64 * 1024
 
 
 class ToolSettings(BaseModel):
@@ -147,7 +147,7 @@ class Tool:
         with ExitStack() as opened:
             pushed: Any = None  # a generator, which its type does not say
             if self._reception is not None:
-                pushed = self._reception.inbox.items(self._marks.get("pushed"), stop)
+                pushed = self._reception.items(self._marks.get("pushed"), stop)
                 opened.callback(pushed.close)
             if self._poller is None:
                 for item in pushed or ():
