@@ -34,6 +34,9 @@ REMEMBERED: Final = 1_000
 #: A source that has nothing to say says so at least once a second (see ``Collector.items``).
 LONGEST_WAIT: Final = 0.5
 COVERAGE_EVERY: Final = timedelta(minutes=1)
+#: While nothing comes, a cursor says so often that we listened: each one that differs is written,
+#: with all the ids in it. After a crash so much of what was heard counts as not heard.
+HEARD_EVERY: Final = timedelta(seconds=10)
 
 
 @dataclass(slots=True)
@@ -87,7 +90,7 @@ class Inbox:
             since = now
         with self._news:
             self._is_open = True
-        told = now
+        told = heard = now
         try:
             while not stop.is_set():
                 yield from self._deliver(since)
@@ -95,7 +98,9 @@ class Inbox:
                 if now - told >= COVERAGE_EVERY // timedelta(microseconds=1):
                     told = now
                     yield Item(self._word(since, now), self._cursor(since, now))
-                yield Item(None, self._cursor(since, now))
+                if now - heard >= HEARD_EVERY // timedelta(microseconds=1):
+                    heard = now
+                yield Item(None, self._cursor(since, heard))
         finally:
             with self._news:
                 self._is_open = False
