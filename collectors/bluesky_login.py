@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
-from collectors.kit.web import PATIENCE, trusted
+from collectors.kit.web import patience, trusted
 from collectors.trouble import told
 from pipeline.errors import GiveUp, TryLater
 from pipeline.ports import Clock
@@ -82,7 +82,7 @@ class Login:
         except ModuleNotFoundError as error:
             install = "pip install 'groundswell[bluesky]'"
             raise GiveUp(f"{self._source}: wants the package atproto: {install}") from error
-        return Client(self._url, request=Request(timeout=PATIENCE, verify=trusted()))
+        return Client(self._url, request=Request(timeout=patience(), verify=trusted()))
 
     def _asked(self, ask: Any) -> Any:
         """The answer; the vendor's errors become ours."""

@@ -129,7 +129,7 @@ class BlueskySearch:
         query: Query,
         since: datetime,
         before: str | None,
-        stop: threading.Event,  # noqa: ARG002  # an answer is bounded by ``kit.web.PATIENCE``
+        stop: threading.Event,  # noqa: ARG002  # an answer is bounded by ``kit.web.patience``
     ) -> Page:
         """See ``Feed.page``. ``before`` is a time for the search, a cursor for notifications."""
         if query.key == ALL:

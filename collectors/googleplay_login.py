@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from collectors.kit.breaker import Breaker
 from collectors.kit.limits import refusal
-from collectors.kit.web import PATIENCE, trusted
+from collectors.kit.web import patience, trusted
 from collectors.trouble import told
 from pipeline.decoding import load
 from pipeline.errors import GiveUp, Misuse, SetAside, TryLater
@@ -112,7 +112,7 @@ class _Way:
         self.host = urlsplit(url).netloc
         try:
             answer = httpx.request(
-                method, url, content=body, headers=headers, timeout=PATIENCE, verify=trusted()
+                method, url, content=body, headers=headers, timeout=patience(), verify=trusted()
             )
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"{self._source}: cannot reach {self.host} ({told(error)})"

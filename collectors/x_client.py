@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
-from collectors.kit.sessions import CONNECT, bounded
-from collectors.kit.web import Stopped
+from collectors.kit.sessions import bounded
+from collectors.kit.web import CONNECT, Stopped
 from pipeline.errors import GiveUp, TryLater
 from pipeline.ports import Clock
 

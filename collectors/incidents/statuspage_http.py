@@ -7,7 +7,7 @@ from collectors.incidents import statuspage_answers as answers
 from collectors.incidents import statuspage_shapes as shapes
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
-from collectors.kit.web import host_of, trusted
+from collectors.kit.web import host_of, patience, trusted
 from collectors.times import instant
 from collectors.trouble import told
 from pipeline.decoding import load
@@ -18,8 +18,6 @@ from pipeline.values import to_ms
 if TYPE_CHECKING:
     import httpx
 
-#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
-PATIENCE = 4.0
 #: A page with 500 components and 50 incidents has about a megabyte.
 MOST_BYTES = 32 * 1_048_576
 
@@ -31,7 +29,7 @@ def client() -> "httpx.Client":
     import httpx  # 50 ms that a process without a status page need not spend
 
     return httpx.Client(
-        timeout=PATIENCE,
+        timeout=patience(),
         verify=trusted(),
         follow_redirects=True,
         max_redirects=5,

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
+from collectors.kit.web import CONNECT, READ
+
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
-#: Seconds for connecting, and between two pieces of an answer: together a stop waits no longer.
-CONNECT: Final = 1.5
-READ: Final = 3.3
 #: Seconds that a whole answer may take.
 LONGEST: Final = 30.0
 MOST_BYTES: Final = 32 * 1_048_576

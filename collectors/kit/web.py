@@ -4,7 +4,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from collectors.kit.breaker import REFUSED, Breaker
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 
     import httpx
 
-#: Seconds for connecting and between two pieces of an answer: a stop waits no longer than that.
-PATIENCE = 4.0
+#: Seconds for connecting, and between two pieces of an answer: a stop waits no longer for both.
+CONNECT: Final = 1.5
+READ: Final = 3.3
 MOST_BYTES = 32 * 1_048_576
+
+
+def patience() -> "httpx.Timeout":
+    """How long httpx waits."""
+    import httpx
+
+    return httpx.Timeout(READ, connect=CONNECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ class Web:
         host = host_of(url)
         if self._client is None:
             self._client = httpx.Client(
-                timeout=PATIENCE,
+                timeout=patience(),
                 follow_redirects=True,
                 max_redirects=5,
                 headers=self._headers,
