@@ -8,7 +8,7 @@ WITH newest AS MATERIALIZED (
     SELECT * FROM fct_mention
     WHERE NOT is_hidden AND NOT is_erased
         AND ($source::text IS NULL OR source = $source::text)
-        AND ($track::text IS NULL OR $track::text = ANY (tracks))
+        AND ($track::text IS NULL OR @holds(tracks, $track::text))
         AND arrival > coalesce($after::bigint, -1)
     ORDER BY arrival DESC
     LIMIT (CASE WHEN $intent::text IS NULL AND $linked::boolean IS NULL
@@ -47,7 +47,7 @@ WITH these AS MATERIALIZED (
     SELECT * FROM fct_mention
     WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp
         AND ($source::text IS NULL OR source = $source::text)
-        AND ($track::text IS NULL OR $track::text = ANY (tracks))
+        AND ($track::text IS NULL OR @holds(tracks, $track::text))
 ), words AS (
     SELECT * FROM @link_now_of(these, fct_link, fct_decision) l
     WHERE $linked::boolean IS NOT NULL

@@ -36,6 +36,11 @@ json_object(@*)
 -- The items of a JSON list, a row each.
 unnest(from_json(@1, '["JSON"]'))
 
+-- name: holds
+-- Whether a list (@1) holds a value (@2). As = ANY it is planned as a subquery that materialises all
+-- rows with all their columns: most of what a question of the page cost.
+list_contains(@1, @2)
+
 -- name: matches
 -- Whether a text (@1) holds a regular expression (@2).
 regexp_matches(@1, @2)

@@ -29,6 +29,10 @@ json_build_object(@*)
 -- The items of a JSON list, a row each.
 json_array_elements(@1)
 
+-- name: holds
+-- Whether a list (@1) holds a value (@2).
+(@2 = ANY (@1))
+
 -- name: matches
 -- Whether a text (@1) holds a regular expression (@2).
 (@1 ~ @2)

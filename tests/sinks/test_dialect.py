@@ -15,6 +15,7 @@ UPPER = Dialect("duckdb_sql", {"shout": lambda given: "+".join(given).upper()})
         ("SELECT '@shout(a)' -- @shout(b)", "SELECT '@shout(a)' -- @shout(b)"),
         ("@word, @words NOT NULL", "VARCHAR, VARCHAR[] NOT NULL"),
         ("@matches(lower(a), 'x,y')", "regexp_matches(lower(a), 'x,y')"),
+        ("@holds(a, $b::text)", "list_contains(a, $b::text)"),
         ("@json_object('a', b, 'c', d)", "json_object('a', b, 'c', d)"),
     ],
 )
