@@ -5,6 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := .venv/.run-ready
 DEV := .venv/.dev-ready
+# Most tests wait for servers more than they compute: four files at a time, whatever the machine.
+SIDE_BY_SIDE := -n 4 --dist loadfile
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +18,7 @@ cluster: $(DEV)  ## the demo on Kafka, PostgreSQL and Redis, a process for each 
 	$(BIN)/python -m tests.servers.cluster
 
 test: $(DEV) lint types layers  ## everything that must hold: style, types, layers, tests
-	$(BIN)/pytest
+	$(BIN)/pytest $(SIDE_BY_SIDE)
 
 pds: $(DEV)  ## the test of Bluesky on a real PDS, which npm installs first (once, some two minutes)
 	GROUNDSWELL_TEST_PDS=1 $(BIN)/pytest tests/end_to_end/test_pds.py
