@@ -53,6 +53,7 @@ WORRIES = (
     "no messages delivered since nine, I am in Leeds",
     "checkout fails in Porto, my card is refused",
     "cannot pay, the checkout shows an error in Porto",
+    "is not working for me",  # enough to suggest an incident, not to name it
 )
 CHATTER = (
     "new lamp from {} looks lovely in the hall",
