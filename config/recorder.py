@@ -35,6 +35,7 @@ PRUNE_SECONDS: Final = 60.0
 class Recorder:
     """A role (see ``roles``): what comes on the topics goes into the files; ``totals`` counts.
 
+    What is no JSON is passed over (``unreadable``): worker and store make dead letters of it.
     ``since_start``: the topics are new, whatever the files say of an earlier recording.
     """
 
@@ -87,18 +88,27 @@ class Recorder:
         """Writes a batch, and notes what is to be erased."""
         if not records:
             return
-        lines = []
+        lines: list[tuple[str, int, bytes]] = []
         for record in records:
             erased = _erased(record)
             if erased is not None:
                 self._erased.add(erased)
             elif record.value is not None:
-                lines.append((KIND_OF[record.topic], record.at, line_of(record.value)))
+                self._take(record, record.value, lines)
         if self._erased and self._erase_at is None:
             self._erase_at = time.monotonic() + ERASE_SECONDS
         self._newest = max(self._newest, *(record.at for record in records))
         self._recording.append(lines, None)
         self.totals["lines"] += len(lines)
+
+    def _take(self, record: Record, value: bytes, lines: list[tuple[str, int, bytes]]) -> None:
+        """Adds a record as a line; one that cannot be read must not stop the others."""
+        try:
+            lines.append((KIND_OF[record.topic], record.at, line_of(value)))
+        except SetAside as reason:
+            self.totals["unreadable"] += 1
+            where = (record.topic, record.partition, record.offset)
+            log.warning("recording: passed over %s/%d/%d: %s", *where, reason)
 
     def _tell(self, reader: Reader) -> None:
         """Says up to when everything is recorded.

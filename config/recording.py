@@ -182,5 +182,11 @@ def _named(word: Mapping[str, Any]) -> Iterable[str]:
 
 
 def line_of(value: bytes) -> bytes:
-    """A record as one line."""
-    return value if b"\n" not in value else orjson.dumps(load(value))
+    """A record as one line of JSON. Raises SetAside for what is none."""
+    word = load(value)
+    if b"\n" not in value and b"\r" not in value:
+        return value
+    try:
+        return orjson.dumps(word)
+    except TypeError as error:  # nested deeper than it writes
+        raise SetAside("it cannot be written as one line of JSON") from error

@@ -102,6 +102,24 @@ def test_what_was_recorded_plays_again(
     assert json.loads(file.read_text())["id"] == "s:1"
 
 
+@pytest.mark.parametrize("bad", [b"{bad\n", b"{bad", b"[" * 600 + b"\n" + b"]" * 600])
+def test_what_cannot_be_read_is_passed_over(
+    tmp_path: Path, broker: LocalBroker, clock: ManualClock, bad: bytes
+) -> None:
+    """It becomes a dead letter elsewhere; here the others are kept and the role lives on."""
+    with closing(broker.producer()) as producer:
+        producer.send(MENTIONS, "bad", bad)
+        producer.flush()
+    send(broker, MENTIONS, post(1), post(2))
+    role = run(broker, kept := recording(tmp_path), clock)
+    assert text_of(kept).count("a secret word") == len(text_of(kept).splitlines()) == 2
+    assert role.totals["unreadable"] == 1
+    assert kept.recorded_to == START
+    send(broker, MENTIONS, Removal(removal="x:2", kind="erased", at=START))
+    run(broker, kept, clock)
+    assert "secret word 1" in text_of(kept)
+
+
 def test_only_its_owner_may_read_it(
     tmp_path: Path, broker: LocalBroker, clock: ManualClock
 ) -> None:
