@@ -6,8 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from threading import Event
 
+from collectors.incidents.folder import Folder
 from collectors.incidents.recorded import RecordedIncidents
 from collectors.incidents.statuspage import Statuspage
+from collectors.incidents.tool import Tool
 from config.settings import Settings
 from config.sources import own_accounts
 from pipeline.clock import SystemClock
@@ -35,6 +37,8 @@ WORKER_BATCH = 500
 #: The same for a worker by itself, a tenth faster, and what it commits together: while one
 #: part goes through the steps, those before it fly to the broker.
 AT_ONCE, COMMITTED = 1_000, 4_000
+#: Sources whose dead letters are about incidents.
+TELL_INCIDENTS = (Folder, RecordedIncidents, Statuspage, Tool)
 SHIPPED_MODELS = Path(str(files("config"))) / "models"
 
 
@@ -125,7 +129,7 @@ def feeds(
             matcher,
             clock,
             mask=known.privacy.mask,
-            topic=INCIDENTS if isinstance(source, RecordedIncidents | Statuspage) else MENTIONS,
+            topic=INCIDENTS if isinstance(source, TELL_INCIDENTS) else MENTIONS,
         )
         for source in sources
     }

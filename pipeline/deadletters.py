@@ -10,9 +10,9 @@ from hashlib import blake2b
 from typing import Any
 
 from pipeline import topics
-from pipeline.decoding import load, read
+from pipeline.decoding import load, read, read_post
 from pipeline.errors import SetAside, TryLater
-from pipeline.model import DeadLetter
+from pipeline.model import DeadLetter, Decision, Incident, Mention, Removal
 from pipeline.ports import Broker, Reader, Record
 from pipeline.reading import batches
 
@@ -57,29 +57,55 @@ def listing(broker: Broker) -> list[Summary]:
 
 
 def replay(
-    broker: Broker, ids: Sequence[str], prepare: Callable[[bytes], bytes] = lambda data: data
+    broker: Broker, ids: Sequence[str], prepare: Callable[[Mention], Mention] = lambda word: word
 ) -> int:
-    """Sends the bytes of these dead letters to their topic again; returns how many there were.
+    """Sends what these dead letters hold to where it belongs; returns how many went.
 
-    They leave the list. What is still bad becomes a dead letter again. ``prepare`` does to letters
-    of the intake what the intake would have done: they were set aside before they were masked.
-    Raises TryLater.
+    They leave the list. What is still bad becomes a dead letter again. What the intake set aside
+    goes only if it is one of our words, to the topic of its kind, mentions after ``prepare``, which
+    does what the intake would have done: they were set aside before they were masked. All else
+    that a source delivered stays on the list with its reason, for nobody behind the intake reads
+    it. Raises TryLater.
     """
     wanted = set(ids)
     chosen = [dead for dead in _waiting(broker).values() if _id(dead) in wanted]
+    going = [(dead, again) for dead in chosen if (again := _again(dead, prepare)) is not None]
     producer = broker.producer()
     try:
-        for dead in chosen:
-            data = prepare(_bytes(dead)) if dead.stage == "intake" else _bytes(dead)
-            producer.send(dead.topic, _key(data) or dead.key, data)
+        for dead, (topic, data) in going:
+            producer.send(topic, _key(data) or dead.key, data)
         producer.flush()
         # Only now: a crash in between sends them twice, which the warehouse does not mind.
-        for dead in chosen:
+        for dead, _ in going:
             producer.send(topics.DEADLETTER, dead.key, None)
         producer.flush()
     finally:
         producer.close()
-    return len(chosen)
+    return len(going)
+
+
+def _again(dead: DeadLetter, prepare: Callable[[Mention], Mention]) -> tuple[str, bytes] | None:
+    """The topic and the bytes that are sent; None for what only its source could read."""
+    data = _bytes(dead)
+    if dead.stage != "intake":
+        return dead.topic, data
+    try:
+        word = _delivered(data)
+    except SetAside:
+        return None
+    if isinstance(word, Mention):
+        return topics.MENTIONS, prepare(word).to_json()
+    if isinstance(word, Incident):
+        return topics.INCIDENTS, data
+    return (topics.MENTIONS if isinstance(word, Removal) else topics.DECISIONS), data
+
+
+def _delivered(data: bytes) -> Mention | Removal | Decision | Incident:
+    """The word a source delivered, of whichever kind. Raises SetAside."""
+    try:
+        return read_post(data)
+    except SetAside:
+        return read(Incident, data)
 
 
 def tells_of(value: bytes, keys: Iterable[str]) -> bool:

@@ -16,6 +16,7 @@ from pipeline.errors import Misuse
 from pipeline.ports import Table
 
 if TYPE_CHECKING:
+    from pipeline.model import Mention
     from pipeline.ports import Broker
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -51,7 +52,8 @@ def register(commands: Commands) -> None:
         "deadletter",
         help="list or replay what could not be read",
         description="list prints every dead letter with its stage and reason; replay sends them "
-        "(or those named) to where they came from, once what was wrong has been mended.",
+        "(or those named) to where they came from, once what was wrong has been mended. What a "
+        "source delivered and only the source could read stays on the list: mend it there.",
     )
     letters.add_argument("what", choices=("list", "replay"), metavar="list|replay")
     letters.add_argument("ids", nargs="*", default=[], metavar="ID", help="default: all")
@@ -88,10 +90,7 @@ def run_deadletter(options: argparse.Namespace) -> int:
             known_ids = [letter.id for letter in deadletters.listing(broker)]
             if strange := set(options.ids) - set(known_ids):
                 raise Misuse(f"no dead letter has the id {', '.join(sorted(strange))}")
-            ids = options.ids or known_ids
-            print(f"{deadletters.replay(broker, ids, _preparer(known)):,} sent again")
-            print("what is still unreadable comes back to the list", file=sys.stderr)
-            return 0
+            return _replay(broker, options.ids or known_ids, known)
         letters = deadletters.listing(broker)
     show(Table(LETTER, [astuple(letter) for letter in letters]), options.format)
     return 0
@@ -109,27 +108,31 @@ def _broker(known: settings.Settings, warehouse: Path | None) -> "Broker | None"
     return LocalBroker(path) if path.exists() else None
 
 
-def _preparer(known: settings.Settings) -> Callable[[bytes], bytes]:
-    """Does to a dead letter of the intake what the intake would have done."""
+def _replay(broker: "Broker", ids: Sequence[str], known: settings.Settings) -> int:
+    """Sends dead letters again and says what became of them; 1 when none could be sent."""
+    from pipeline import deadletters
+
+    sent = deadletters.replay(broker, ids, _preparer(known))
+    print(f"{sent:,} sent again")
+    if sent:
+        print("what is still unreadable comes back to the list", file=sys.stderr)
+    if stay := len(set(ids)) - sent:
+        print(
+            f"{stay:,} stay on the list: only their source could read them; "
+            "mend what it delivers, and it brings them again",
+            file=sys.stderr,
+        )
+    return 1 if stay and not sent else 0
+
+
+def _preparer(known: settings.Settings) -> "Callable[[Mention], Mention]":
+    """Does to a mention that the intake set aside what the intake would have done."""
     from pipeline.clock import SystemClock
-    from pipeline.decoding import read_post
-    from pipeline.errors import SetAside
     from pipeline.intake import prepare
-    from pipeline.model import Mention
     from pipeline.tracks import Matcher
 
     matcher = Matcher(known.track) if known.track else None
-
-    def prepared(data: bytes) -> bytes:
-        try:
-            word = read_post(data)
-        except SetAside:
-            return data  # still unreadable: the worker says so again
-        if not isinstance(word, Mention):
-            return data
-        return prepare(word, SystemClock().now(), matcher, known.privacy.mask).to_json()
-
-    return prepared
+    return lambda word: prepare(word, SystemClock().now(), matcher, known.privacy.mask)
 
 
 def show(table: Table, form: str) -> None:

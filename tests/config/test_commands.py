@@ -50,7 +50,8 @@ def test_the_broker_is_the_configured_one(tmp_path: Path) -> None:
     listed = run("deadletter", "list", "--format", "json", cwd=tmp_path)
     (letter,) = json.loads(listed.stdout)
     run("deadletter", "replay", "nosuchid", cwd=tmp_path, code=2)
-    run("deadletter", "replay", letter["id"], cwd=tmp_path)
+    refused = run("deadletter", "replay", letter["id"], cwd=tmp_path, code=1)
+    assert b"only their source could read them" in refused.stderr
 
 
 @pytest.mark.parametrize(

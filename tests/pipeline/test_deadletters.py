@@ -7,7 +7,7 @@ from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.deadletters import MAX_DATA_BYTES, letter, tells_of
 from pipeline.incidents import Book
-from pipeline.model import DeadLetter
+from pipeline.model import DeadLetter, Incident
 from pipeline.worker import Worker
 from tests.pipeline.flow import NOON, decision, enrich, feedback, mention, send, sent
 
@@ -50,12 +50,38 @@ def test_replay_sends_the_very_bytes_again(broker: LocalBroker) -> None:
 def test_what_the_intake_set_aside_is_prepared_before_it_is_sent(broker: LocalBroker) -> None:
     """It was never masked; letters of later stages went through the intake and stay as they are."""
     later = letter("worker", "?", b"b", topic=topics.MENTIONS, origin="mentions/0/1", at=NOON)
-    send(broker, topics.DEADLETTER, dead(b"a"), later)
+    send(broker, topics.DEADLETTER, dead(mention(1).to_json()), later)
     ids = [each.id for each in deadletters.listing(broker)]
+    masked = mention(1).model_copy(update={"text": "masked"})
 
-    deadletters.replay(broker, ids, lambda data: data + b" masked")
+    deadletters.replay(broker, ids, lambda _: masked)
 
-    assert {value for _, value in sent(broker, topics.MENTIONS)} == {b"a masked", b"b"}
+    assert {value for _, value in sent(broker, topics.MENTIONS)} == {masked.to_json(), b"b"}
+
+
+def test_an_incident_goes_back_as_an_incident(broker: LocalBroker) -> None:
+    """Whatever topic its letter names: releases before named that of posts."""
+    word = Incident(id="status:4", title="t", status="investigating", at=NOON)
+    send(broker, topics.DEADLETTER, dead(word.to_json()))
+
+    assert deadletters.replay(broker, [each.id for each in deadletters.listing(broker)]) == 1
+
+    assert sent(broker, topics.INCIDENTS) == [("status:4", word.to_json())]
+    assert sent(broker, topics.MENTIONS) == []
+
+
+@pytest.mark.parametrize("data", [b"{bad", b'{"alert": {"state": "firing"}}'])
+def test_what_only_its_source_could_read_stays_with_its_reason(
+    broker: LocalBroker, data: bytes
+) -> None:
+    """A tool's own JSON is no word of ours: sent on, it would come back with another reason."""
+    send(broker, topics.DEADLETTER, dead(data, topic=topics.INCIDENTS))
+    (before,) = deadletters.listing(broker)
+
+    assert deadletters.replay(broker, [before.id]) == 0
+
+    assert deadletters.listing(broker) == [before]
+    assert sent(broker, topics.MENTIONS) == sent(broker, topics.INCIDENTS) == []
 
 
 @pytest.mark.parametrize(
@@ -65,14 +91,15 @@ def test_what_the_intake_set_aside_is_prepared_before_it_is_sent(broker: LocalBr
         (decision("groundswell:a-1").to_json(), topics.DECISIONS, "groundswell:a-1"),
         (b'{"removal":"forum:7","kind":"gone"}', topics.MENTIONS, "forum:7"),
         (b'{"id":"status:4"}', topics.INCIDENTS, "status:4"),
-        (b"no json", topics.MENTIONS, "intake|posts.jsonl line 7"),
+        (b"no json", topics.MENTIONS, "worker|mentions/0/1"),
     ],
 )
 def test_a_replayed_record_gets_its_key_back(
     broker: LocalBroker, data: bytes, topic: str, key: str
 ) -> None:
     """As far as the bytes tell whose they are; order within a key depends on it."""
-    send(broker, topics.DEADLETTER, dead(data, topic=topic))
+    bad = letter("worker", "?", data, topic=topic, origin="mentions/0/1", at=NOON)
+    send(broker, topics.DEADLETTER, bad)
 
     deadletters.replay(broker, [each.id for each in deadletters.listing(broker)])
 
@@ -81,7 +108,8 @@ def test_a_replayed_record_gets_its_key_back(
 
 def test_what_is_still_bad_dies_again(broker: LocalBroker, clock: ManualClock) -> None:
     """A replayed record that nobody mended comes back to the list."""
-    send(broker, topics.DEADLETTER, dead(b"no json"))
+    bad = letter("worker", "?", b"no json", topic=topics.MENTIONS, origin="mentions/0/1", at=NOON)
+    send(broker, topics.DEADLETTER, bad)
     deadletters.replay(broker, [each.id for each in deadletters.listing(broker)])
     assert deadletters.listing(broker) == []
 
