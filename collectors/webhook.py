@@ -21,6 +21,8 @@ from pipeline.errors import Misuse, SetAside
 from pipeline.model import Mention, Removal
 from pipeline.ports import Clock, Unreadable
 
+#: What stands on mentions unless the settings say otherwise.
+PLATFORM: Final = "webhook"
 #: The most words in one delivery.
 MOST_WORDS: Final = 1_000
 
@@ -37,7 +39,9 @@ class WebhookSettings(BaseModel):
         "between, while it is being replaced."
     )
     platform: str = Field(
-        "webhook", pattern=r"^[^:\s]{1,64}$", description="What stands as source on its mentions."
+        PLATFORM,
+        pattern=r"^[^:\s]{1,64}$",
+        description="What stands as source on its mentions; of two webhooks, each wants its own.",
     )
     tracks: tuple[str, ...] = Field((), description="Whom all of it is about; none: by its text.")
     most_bytes: int = Field(MOST_BYTES, ge=1_024, le=16_777_216, description="Largest delivery.")
@@ -53,7 +57,7 @@ class Webhook(Receiver):
         clock: Clock,
         *,
         secret_from: str,
-        platform: str = "webhook",
+        platform: str = PLATFORM,
         tracks: tuple[str, ...] = (),
         most_bytes: int = MOST_BYTES,
         per_minute: int = PER_MINUTE,
@@ -100,6 +104,11 @@ class Webhook(Receiver):
             number = str(told["removal"]).removeprefix(f"{self._platform}:")
             own = {"removal": f"{self._platform}:{number}"}
             return check(Removal, {"at": self._clock.now(), **told, **own})
+        if told.get("source", self._platform) != self._platform:
+            raise SetAside(
+                f"source: it is {self._platform!r} here, or left out; `platform` in the settings "
+                "of the webhook names another"
+            )
         given: dict[str, Any] = {"said_at": self._clock.now()} | told
         given |= {"source": self._platform, "seen_at": self._clock.now()}
         if self._tracks:

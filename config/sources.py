@@ -269,7 +269,22 @@ def open_all(
     names = [source.name for source in opened]
     if twice := {name for name in names if names.count(name) > 1}:
         raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")
+    _check_webhooks(known)
     return opened
+
+
+def _check_webhooks(known: Settings) -> None:
+    """Raises Misuse for webhooks whose posts would replace each other's under the same ids."""
+    named: dict[str, str] = {}
+    for given in known.source:
+        if given.type != "webhook":
+            continue
+        name, platform = str(given.own.get("name")), str(given.own.get("platform", "webhook"))
+        if (other := named.setdefault(platform, name)) != name:
+            raise Misuse(
+                f"the webhooks {other} and {name} both bring posts of {platform!r}, where equal "
+                "ids are one post: give one of them a `platform` of its own"
+            )
 
 
 def addresses(known: Settings) -> list[tuple[str, str]]:

@@ -223,9 +223,14 @@ def test_what_is_no_word_is_refused_or_set_aside(stage: Callable[..., Scene]) ->
 
 
 def test_nobody_speaks_for_another_platform(stage: Callable[..., Scene]) -> None:
-    """Whatever source and id are given, they are this webhook's own."""
+    """Another source is refused with a word; ids and times are this webhook's own."""
     scene = stage(platform="desk")
-    given = word(1, source="bluesky", tracks=["x"], seen_at="1999-01-01T00:00:00Z")
+    other = scene.send(body(word(1, source="bluesky")), "o")
+    assert other.status_code == 400
+    assert "'desk'" in other.json()["error"]
+    assert scene.send(body(word(8, source="bluesky"), word(9, source=7)), "p").status_code == 200
+    assert len(deadletters.listing(scene.broker)) == 2
+    given = word(1, source="desk", tracks=["x"], seen_at="1999-01-01T00:00:00Z")
     removal = {"removal": "bluesky:did/1", "kind": "erased"}
     assert scene.send(body(given), "a").status_code == 200
     assert scene.send(body(removal), "b").status_code == 200

@@ -101,6 +101,19 @@ def test_a_credential_has_no_place_in_the_file(tmp_path: Path) -> None:
         sources.open_all(load(settings(tmp_path, text)), SystemClock())
 
 
+def test_two_webhooks_of_one_platform_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Equal ids of theirs would be one post; a `platform` for one of them mends it."""
+    monkeypatch.setenv("ACME_HOOK", "whsec_" + "QUJD" * 11)
+    table = '[[source]]\ntype = "webhook"\nsecret_from = "ACME_HOOK"\nname = '
+    both = f'{table}"desk"\n{table}"desk2"\n'
+    with pytest.raises(Misuse, match=r"desk and desk2 .*`platform`"):
+        sources.open_all(load(settings(tmp_path, both)), SystemClock())
+    mended = load(settings(tmp_path, both + 'platform = "desk2"\n'))
+    assert len(sources.open_all(mended, SystemClock())) == 2
+
+
 def test_no_vendor_s_package_is_imported_for_what_is_not_configured() -> None:
     """Opening the catalogue costs no import of a platform's own."""
     vendors = ("feedparser", "mastodon", "praw", "pyfacebook", "tweepy", "atproto", "requests")
