@@ -27,10 +27,12 @@ def register(commands: Commands) -> None:
         "were held out; a label may be a list, if it is open which is right. --decisions adds what "
         "people relabelled, from the warehouse; --labels reads labels of your own from a TOML file "
         "of tables [HEAD.NAME] with parent and examples, which teach beside ours. A head that is "
-        "new needs no more than its name (and --new to be promoted). Use the result with --model "
-        "DIR, or let --promote install it where the settings' [models] dir is, if it beats the "
-        "model in use as a whole and loses in no label and no language, both beyond chance, and "
-        "still knows every label that a head of ours must know.",
+        "new needs no more than its name (and --new to be promoted); what it says stands in the "
+        "lines of `groundswell enrich` and on the topic feedback, in no table of the warehouse, "
+        "which has columns for our heads only. Use the result with --model DIR, or let --promote "
+        "install it where the settings' [models] dir is, if it beats the model in use as a whole "
+        "and loses in no label and no language, both beyond chance, and still knows every label "
+        "that a head of ours must know.",
     )
     train.add_argument("files", nargs="*", type=Path, metavar="FILE")
     train.add_argument(
@@ -41,7 +43,11 @@ def register(commands: Commands) -> None:
     train.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
     train.add_argument("--out", required=True, type=Path, metavar="DIR")
     train.add_argument("--promote", action="store_true", help="install it if it is better")
-    train.add_argument("--new", action="store_true", help="with --promote: a head of your own")
+    train.add_argument(
+        "--new",
+        action="store_true",
+        help="with --promote: a head of your own, which `enrich` tells and no table holds",
+    )
     train.add_argument("--version", default="0", metavar="V", help="stands on every label")
     train.set_defaults(run=run_train)
 

@@ -200,3 +200,10 @@ def test_a_label_of_ones_own_can_be_promoted(tmp_path: Path) -> None:
     assert within == {"parking": "payment"}
     outcome = promote(report, fair, tmp_path / "use", within=within)
     assert outcome.promoted, outcome.reason
+
+
+def test_help_says_where_a_head_of_ones_own_shows(tmp_path: Path) -> None:
+    """Its answers reach `enrich` and no table, which nobody should learn from empty queries."""
+    said = " ".join(run("train", "--help", cwd=tmp_path).stdout.decode().split())
+    assert "stands in the lines of `groundswell enrich`" in said
+    assert "in no table of the warehouse" in said
