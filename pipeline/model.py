@@ -12,8 +12,11 @@ import orjson
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
+    TypeAdapter,
+    ValidationError,
     model_validator,
 )
 
@@ -52,6 +55,8 @@ HEADS = ("intent", "topic", "severity", "sentiment", "informative", "noise", "la
 WHAT_AND_WHERE = ("component", "place", "version")
 #: Severities of posts that are about something broken.
 TROUBLED = frozenset({"harm", "blocked", "degraded"})
+_INSTANT: TypeAdapter[datetime] = TypeAdapter(Instant)
+_INSTANT_OR_NONE: TypeAdapter[datetime | None] = TypeAdapter(Instant | None)
 
 
 class Word(BaseModel):
@@ -193,6 +198,17 @@ class Component(Word):
     name: str
 
 
+def _of_name(value: Any) -> Any:
+    """A component told by its bare name."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+#: A component of an incident, told in full or by its bare name.
+AnyComponent = Annotated[
+    Component, BeforeValidator(_of_name, json_schema_input_type=Component | str)
+]
+
+
 class Update(Word):
     """What the official channel said at one time."""
 
@@ -217,7 +233,8 @@ class Incident(Word):
     ``links`` are addresses that its owner names beside its own ``url``, as of the same incident in
     another tool. On a proposal of ours ``official_id`` is the official incident that has taken it
     over, ``topic`` the one that most of its reports name, ``witnesses`` how many people had
-    reported it by then.
+    reported it by then. Who has no history may tell ``opened_at`` beside ``started_at``: it becomes
+    the history's first step.
     """
 
     id: Annotated[
@@ -228,7 +245,7 @@ class Incident(Word):
     title: str
     status: Status
     impact: str = "none"
-    components: tuple[Component, ...] = ()
+    components: tuple[AnyComponent, ...] = ()
     regions: Words = ()
     updates: tuple[Update, ...] = ()
     started_at: Instant = UNKNOWN
@@ -315,7 +332,10 @@ def _history_of(data: dict[str, Any]) -> list[dict[str, Any]]:
         for update in data.get("updates", ())
         if isinstance(update, dict) and update.get("status") in get_args(Status)
     ]
-    start, status = data.get("started_at") or data.get("at"), data.get("status")
+    opened_at, status = _opened_at(data), data.get("status")
+    start = opened_at or data.get("started_at") or data.get("at")
+    if steps and opened_at is not None and _is_before(opened_at, steps):
+        steps.append({"at": opened_at, "status": "investigating"})
     if not steps and start is not None and status is not None:
         opened = "investigating" if status in {"resolved", "postmortem"} else status
         steps.append({"at": start, "status": opened})
@@ -323,6 +343,22 @@ def _history_of(data: dict[str, Any]) -> list[dict[str, Any]]:
     if data.get("resolved_at") and status in {"resolved", "postmortem"} and not ended:
         steps.append({"at": data["resolved_at"], "status": "resolved"})
     return steps
+
+
+def _opened_at(data: dict[str, Any]) -> datetime | None:
+    """When it was opened, where that is told. Raises ValueError when it is no time."""
+    try:
+        return _INSTANT_OR_NONE.validate_python(data.get("opened_at"))
+    except ValidationError:
+        raise ValueError("opened_at: wants a time") from None  # theirs would quote the record
+
+
+def _is_before(opened_at: datetime, steps: list[dict[str, Any]]) -> bool:
+    """Whether it was opened before its first step; one that has no time is refused later."""
+    try:
+        return all(opened_at < _INSTANT.validate_python(step["at"]) for step in steps)
+    except ValidationError:
+        return False
 
 
 class Evidence(Word):

@@ -232,3 +232,56 @@ def test_every_word_has_a_schema_with_its_fields() -> None:
     """The schema names what the word has."""
     for word in WORDS.values():
         assert set(word.model_json_schema()["properties"]) == set(word.model_fields)
+
+
+NAMED = {"id": "s:1", "title": "t", "status": "resolved", "started_at": "2026-03-02T12:00:00Z"}
+
+
+def test_a_component_may_be_told_by_its_bare_name() -> None:
+    """As the webhook's shape shows it; numbers and lists are refused."""
+    told = {"components": ["Checkout", {"id": "7", "name": "Login"}]}
+    for incident in (check(Incident, NAMED | told), read(Incident, json.dumps(NAMED | told))):
+        assert [(c.id, c.name) for c in incident.components] == [(None, "Checkout"), ("7", "Login")]
+        assert read(Incident, incident.to_json()) == incident
+    with pytest.raises(SetAside, match="components"):
+        check(Incident, NAMED | {"components": [["Checkout"]]})
+
+
+def test_opened_at_is_the_first_step_of_a_history_that_is_not_told() -> None:
+    """It began to hurt at noon, its owner said so nine minutes later."""
+    opened = NOON + timedelta(minutes=9)
+    told = NAMED | {"opened_at": opened.isoformat()}
+    plain = check(Incident, told | {"resolved_at": (NOON + timedelta(hours=1)).isoformat()})
+    assert (plain.started_at, plain.opened_at) == (NOON, opened)
+    assert [step.status for step in plain.history] == ["investigating", "resolved"]
+    assert check(Incident, {k: v for k, v in told.items() if k != "started_at"}).opened_at == opened
+    assert read(Incident, plain.to_json()) == plain
+
+
+@pytest.mark.parametrize(("minute", "first"), [(20, 9), (5, 5)])
+def test_opened_at_stands_before_the_updates_or_not_at_all(minute: int, first: int) -> None:
+    """An update is a word of the owner's, so nothing was opened after one."""
+    said = (NOON + timedelta(minutes=9)).isoformat()
+    told = {
+        "opened_at": (NOON + timedelta(minutes=minute)).isoformat(),
+        "updates": [{"status": "identified", "body": "Found.", "display_at": said}],
+    }
+    incident = check(Incident, NAMED | told)
+    assert incident.opened_at == NOON + timedelta(minutes=first)
+    assert [step.status for step in incident.history][-2:] == ["identified", "resolved"]
+
+
+def test_a_told_history_has_the_last_word_on_when_it_was_opened() -> None:
+    """``opened_at`` beside a history is passed over."""
+    history = [{"at": NOON.isoformat(), "status": "resolved"}]
+    told = {"history": history, "opened_at": "2026-03-02T11:00:00Z"}
+    assert check(Incident, NAMED | told).opened_at == NOON
+
+
+def test_an_opened_at_that_is_no_time_is_refused_without_its_text() -> None:
+    """With updates and without."""
+    update = {"status": "identified", "display_at": NOON.isoformat()}
+    for more in ({}, {"updates": [update]}):
+        with pytest.raises(SetAside, match="opened_at: wants a time") as caught:
+            check(Incident, NAMED | {"opened_at": "my secret"} | more)
+        assert "secret" not in str(caught.value)
