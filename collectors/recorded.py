@@ -11,6 +11,7 @@ from collectors.times import instant, moved, to_us
 from pipeline.decoding import load, read_post
 from pipeline.model import Decision, Mention, Removal
 from pipeline.ports import Clock, Item
+from pipeline.strangers import Strangers
 from pipeline.values import EVENT_AHEAD
 
 _NO_SHIFT = timedelta(0)
@@ -22,8 +23,9 @@ class Recorded:
     ``speed`` None reads as fast as it can; otherwise so many seconds of recorded time pass in a
     second of ``clock``, and at the start it is ``begin`` in recorded time (default: the time of
     the first record). ``shift`` is added to every time in the files. A post without ``seen_at``
-    was seen when it happened, so that a replay does not depend on the day it is run. Raises Misuse
-    for a file that is missing or broken.
+    was seen when it happened, so that a replay does not depend on the day it is run. ``strangers``
+    are the fields that no word has, known once the files were read through. Raises Misuse for a
+    file that is missing or broken.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Recorded:
         begin: datetime | None = None,
     ) -> None:
         self.name = name
+        self.strangers = Strangers()
         self._shift = shift
         self._pace = Pace(clock, speed, begin)
         self._lines = JsonLines(paths, self._moments)
@@ -51,6 +54,7 @@ class Recorded:
     def _moments(self, data: bytes) -> list[int]:
         """When a line takes its place. A cheap look: whether it is a word shows when it is read."""
         value = load(data)
+        self.strangers.look(value)
         if not isinstance(value, dict):
             return []
         if "removal" in value or ("verb" in value and "text" not in value):

@@ -86,6 +86,8 @@ def replay(
         f"{totals['proposals']:,} proposed, {dead:,} dead letters, "
         f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
     )
+    if strangers := posts.strangers.told():
+        print(strangers, file=sys.stderr)
     if dead:
         nothing = "" if merged.read > dead else "nothing of it could be read: are these mentions? "
         print(

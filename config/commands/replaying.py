@@ -13,6 +13,7 @@ from pipeline.errors import Misuse, SetAside
 
 if TYPE_CHECKING:
     from pipeline.enrich import Enricher
+    from pipeline.strangers import Strangers
     from pipeline.tracks import Matcher
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -81,6 +82,7 @@ def _speed(text: str) -> float | None:
 def run_enrich(options: argparse.Namespace) -> int:
     """Enriches standard input line by line; the last line of talk counts what was unreadable."""
     from config import wiring
+    from pipeline.strangers import Strangers
     from pipeline.tracks import Matcher
 
     known = settings.load(options.config)
@@ -88,24 +90,32 @@ def run_enrich(options: argparse.Namespace) -> int:
         known, wiring.book_of_files(options.incidents), wiring.labeller(known, options.model)
     )
     matcher = Matcher(known.track) if known.track else None
+    strangers = Strangers()
     read = bad = 0
     for lines in _batches():
-        answers = _answers(lines, read, enricher, matcher, known.privacy.mask)
+        answers = _answers(lines, read, enricher, matcher, known.privacy.mask, strangers)
         bad += sum(answer.startswith(b'{"error"') for answer in answers)
         read += len(lines)
         sys.stdout.buffer.write(b"\n".join(answers) + b"\n")
         sys.stdout.buffer.flush()
+    if told := strangers.told():
+        print(told, file=sys.stderr)
     print(f"{read:,} lines, {bad:,} unreadable", file=sys.stderr)
     return 0
 
 
 def _answers(
-    lines: list[bytes], before: int, enricher: "Enricher", matcher: "Matcher | None", mask: bool
+    lines: list[bytes],
+    before: int,
+    enricher: "Enricher",
+    matcher: "Matcher | None",
+    mask: bool,
+    strangers: "Strangers",
 ) -> list[bytes]:
     """One line of output for each line of input, in the same order."""
     import orjson
 
-    from pipeline.decoding import read
+    from pipeline.decoding import load, read
     from pipeline.intake import prepare
     from pipeline.model import Mention
 
@@ -118,6 +128,7 @@ def _answers(
         except SetAside as error:
             answers[place] = orjson.dumps({"error": str(error), "line": before + place + 1})
             continue
+        strangers.look(load(line))
         mentions.append(prepare(mention, mention.seen_at, matcher, mask))
         places.append(place)
     for place, feedback in zip(places, enricher(mentions) if mentions else [], strict=True):

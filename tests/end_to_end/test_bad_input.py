@@ -237,3 +237,14 @@ def test_enrich_answers_every_line_in_its_place(tmp_path: Path) -> None:
     assert answers[0]["mention"]["external_id"] == "1"
     assert answers[3]["labels"]["intent"]["name"]
     assert "2 unreadable" in done.stderr.decode()
+
+
+def test_fields_that_nobody_knows_are_named_once(tmp_path: Path) -> None:
+    """By `replay` and `enrich`, on standard error, without what stands in them."""
+    flat = post(1, "down") | {"author_handle": "somebody"}
+    file = lines(tmp_path / "posts.jsonl", [flat, flat | {"external_id": "2"}])
+    replay = run("replay", file, "--warehouse", tmp_path / "w.duckdb", cwd=tmp_path)
+    enrich = run("enrich", cwd=tmp_path, given=file.read_bytes())
+    for done in (replay, enrich):
+        assert done.stderr.count(b"author_handle (2)") == 1
+        assert b"somebody" not in done.stderr
