@@ -1,5 +1,7 @@
 """The house itself: whose names are whose, and whether the docs are still true."""
 
+import json
+import re
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -7,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from config import cli, schemas, settings
+from pipeline.decoding import check
+from pipeline.model import Incident, Mention
+from pipeline.strangers import Strangers
 
 ROOT = Path(__file__).parent.parent
 OUR_PACKAGES = ("collectors", "pipeline", "sinks", "config", "web")
@@ -34,6 +39,20 @@ def test_every_command_explains_itself_and_stands_in_the_readme() -> None:
     for name, command in actions[0].choices.items():  # type: ignore[union-attr]
         assert command.description, name
         assert f"groundswell {name}" in readme, name
+
+
+def test_the_lines_of_the_readme_show_what_matters() -> None:
+    """A post with its author and no unknown field; an incident that opens after it began."""
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    post, told = (
+        json.loads(line) for line in re.findall(r"^```json\n(.*)\n```", readme, re.MULTILINE)
+    )
+    strangers = Strangers()
+    strangers.look(post)
+    assert strangers.told() is None
+    assert check(Mention, post).author.id is not None
+    incident = check(Incident, told)
+    assert incident.opened_at > incident.started_at
 
 
 def test_starter_settings_are_valid_and_name_every_section() -> None:

@@ -1,6 +1,10 @@
 """A webhook: what senders push, over HTTP and through intake to a broker."""
 
 import json
+import os
+import re
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -32,6 +36,7 @@ from tests.contracts.platform import START
 from web.hooks import route
 from web.server import Server, bind
 
+DOCS = Path(__file__).parents[2] / "docs/webhook.md"
 SECRET = "whsec_" + "QUJD" * 11
 KEY = key_of(SecretStr(SECRET))
 
@@ -275,3 +280,31 @@ def test_a_missing_secret_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Misuse) as told:
         source(ManualClock(START))
     assert "hunter2" not in str(told.value)
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("openssl")), reason="needs both")
+def test_the_shell_example_in_the_docs_works(
+    stage: Callable[..., Scene], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The secret is made and a post is sent as docs/webhook.md says it, word for word."""
+    make, send = re.findall(
+        r"^```sh\n(.*?)^```", DOCS.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
+    told = {"PATH": os.environ["PATH"]}
+    made = shell(f'{make}printf %s "$ACME_DESK_SECRET"', told)
+    monkeypatch.setenv("ACME_HOOK", made)
+    scene = stage(platform="desk")
+    page = scene.url.removesuffix("/api/hooks/acme")
+    told |= {"ACME_DESK_SECRET": made, "GROUNDSWELL_PAGE": page}
+    assert json.loads(shell(send.replace("/hooks/desk", "/hooks/acme"), told)) == {"told": "taken"}
+    [mention] = scene.mentions()
+    assert (mention.id, mention.author.handle) == ("desk:1", "kim")
+    assert abs(mention.said_at - SystemClock().now()) < timedelta(minutes=1)
+
+
+def shell(script: str, environment: dict[str, str]) -> str:
+    """What a POSIX shell prints when it runs a script that must not fail."""
+    done = subprocess.run(
+        ["sh", "-eu", "-c", script], env=environment, capture_output=True, timeout=60, check=True
+    )
+    return done.stdout.decode()
