@@ -1,17 +1,18 @@
 """The warehouse as files for others: Parquet or CSV, a file for each day of what grows by day.
 
-A day's file is written anew when anything about it may read otherwise, so exporting again into the
-same folder brings late links, people's words and erasures there, and touches nothing else. How far
-an export came stands in ``export.json`` in its folder.
+A day is read anew when anything about it may read otherwise, and its file replaced when it does, so
+exporting again into the same folder brings late links, people's words and erasures there and
+touches nothing else. How far an export came stands in ``export.json`` in its folder.
 """
 
 import csv
+import filecmp
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, Self
 
 import orjson
 import pyarrow as pa
@@ -58,12 +59,15 @@ class Export:
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             days = [row["day"] for row in self._warehouse.rows("changed_days", since=self._since())]
-            written: list[Path] = []
-            for view, day in [(view, None) for view in WHOLE] + [
+            parts = [(view, None) for view in WHOLE] + [
                 (view, day) for day in days for view in BY_DAY
-            ]:
-                written.append(self._write(view, day))
-                advance(len(written), len(WHOLE) + len(days) * len(BY_DAY))
+            ]
+            written: list[Path] = []
+            for done, (view, day) in enumerate(parts, 1):
+                path, is_new = self._write(view, day)
+                if is_new:
+                    written.append(path)
+                advance(done, len(parts))
             self._note(now)
         except OSError as error:
             raise TryLater(f"{self._folder} cannot be written: {error.strerror}") from error
@@ -86,9 +90,10 @@ class Export:
     def _note(self, now: datetime) -> None:
         state = {"to": now.astimezone(UTC).isoformat(), "format": self._form, "texts": self._texts}
         with _replaced(self._folder / STATE) as draft:
-            draft.write_bytes(orjson.dumps(state))
+            draft.path.write_bytes(orjson.dumps(state))
 
-    def _write(self, view: str, day: datetime | None) -> Path:
+    def _write(self, view: str, day: datetime | None) -> tuple[Path, bool]:
+        """Where it stands, and whether anything in it reads otherwise than before."""
         values: dict[str, Any] = {}
         path = self._folder / f"{view}.{self._form}"
         if day is not None:
@@ -97,27 +102,37 @@ class Export:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         batches = map(plain, self._warehouse.stream(f"export_{view}", **values))
         with _replaced(path) as draft:
-            (write_csv if self._form == "csv" else write_parquet)(batches, draft)
-        return path
+            (write_csv if self._form == "csv" else write_parquet)(batches, draft.path)
+        return path, draft.is_new
 
 
 class _replaced:  # noqa: N801 - used as a function
-    """A draft that takes the place of a file at once, readable by its owner only."""
+    """A draft that takes the place of a file at once, readable by its owner only.
+
+    A file that holds the same already is left as it is: ``is_new`` is then false.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._draft = path.with_name(f".{path.name}.new")
+        self.path = path.with_name(f".{path.name}.new")
+        self.is_new = True
 
-    def __enter__(self) -> Path:
-        os.close(os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
-        return self._draft
+    def __enter__(self) -> Self:
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+        return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         if error is None:
-            self._draft.replace(self._path)
+            self.is_new = not _holds_the_same(self._path, self.path)
+        if error is None and self.is_new:
+            self.path.replace(self._path)
         else:
             with suppress(OSError):
-                self._draft.unlink()
+                self.path.unlink()
+
+
+def _holds_the_same(old: Path, new: Path) -> bool:
+    return old.is_file() and filecmp.cmp(old, new, shallow=False)
 
 
 def plain(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -14,7 +14,7 @@ from pipeline.errors import Misuse, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
 from sinks.duckdb_warehouse import DuckDBWarehouse
-from tests.contracts.warehouse_words import START, feedback, link, minutes
+from tests.contracts.warehouse_words import START, decision, feedback, link, minutes
 from tests.end_to_end.program import run
 
 LATER = timedelta(days=2)
@@ -60,6 +60,18 @@ def test_a_second_export_writes_what_changed(tmp_path: Path) -> None:
         assert "post 1 1" not in texts(folder)
         assert b"post 1 1" not in b"".join(f.read_bytes() for f in folder.rglob("*.parquet"))
         assert len(texts(folder)) == 9
+
+
+def test_an_export_of_nothing_new_writes_nothing(tmp_path: Path) -> None:
+    """What a person settled is written once, though the next export looks at that day again."""
+    folder = tmp_path / "out"
+    with closing(filled(tmp_path / "a.duckdb")) as warehouse:
+        export(warehouse, folder)
+        over = decision("d1", "link", "x:11", "status:1")
+        warehouse.write(Rows(decisions=[over]), START + LATER + timedelta(hours=3))
+        assert any(name.startswith("incident_feedback/") for name in export(warehouse, folder))
+        assert export(warehouse, folder) == []
+        assert not list(folder.rglob("*.new"))
 
 
 def test_types_and_rights(tmp_path: Path) -> None:
