@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import orjson
 
+from config import forgotten
+from config.forgotten import Forgotten
 from config.settings import Settings
 from pipeline.decoding import load
 from pipeline.errors import GiveUp, SetAside, TryLater
@@ -30,14 +32,25 @@ _PLAIN: Final = re.compile(r"[A-Za-z0-9_.:@/-]+")
 
 
 class Recording:
-    """The files of one folder. Safe to share between threads; one process writes."""
+    """The files of one folder. Safe to share between threads; one process writes.
 
-    def __init__(self, folder: Path, *, keep: timedelta, most_bytes: int) -> None:
+    What ``forgotten`` knows is not written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        keep: timedelta,
+        most_bytes: int,
+        forgotten: Forgotten | None = None,
+    ) -> None:
         self._folder = folder
         self._keep = keep
         self._most = most_bytes
         self._guard = threading.Lock()
         self._gone: set[str] = set()
+        self._forgotten = forgotten
 
     @property
     def recorded_to(self) -> datetime | None:
@@ -53,12 +66,16 @@ class Recording:
 
         ``to`` None: what was said of that stays.
 
-        Raises TryLater when the disk is full or away.
+        Raises TryLater when the disk is full or away, GiveUp when it must not be written or nobody
+        can say what was forgotten.
         """
         by_file: dict[Path, list[bytes]] = {}
         for kind, at, line in lines:
             # It may have been on its way here while it was erased.
             if self._gone and _concerns(line, self._gone):
+                continue
+            # Or forgotten long ago, and its source still has it.
+            if kind == POSTS and self._forgotten is not None and self._forgotten.holds(line):
                 continue
             hour = from_ms(at).astimezone(UTC).strftime("%Y%m%dT%H")
             by_file.setdefault(self._folder / f"{hour}-{kind}{_SUFFIX}", []).append(line)
@@ -117,7 +134,10 @@ def of_settings(known: Settings) -> Recording | None:
     if told.dir is None:
         return None
     return Recording(
-        told.dir, keep=timedelta(hours=told.hours), most_bytes=round(told.most_mb * 1_048_576)
+        told.dir,
+        keep=timedelta(hours=told.hours),
+        most_bytes=round(told.most_mb * 1_048_576),
+        forgotten=forgotten.of_settings(known),
     )
 
 

@@ -3,7 +3,6 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from config import sources, wiring
@@ -16,7 +15,7 @@ from config.passed import PassedOn
 from config.recorder import Recorder
 from config.recording import of_settings
 from config.retention import Retention
-from config.settings import Settings
+from config.settings import DEFAULT_KEY, Settings
 from pipeline.brokers.kafka import KafkaBroker
 from pipeline.enrich import Enricher
 from pipeline.errors import Misuse, TryLater
@@ -36,7 +35,6 @@ from sinks.postgres_warehouse import PostgresWarehouse
 
 log = logging.getLogger(__name__)
 
-DEFAULT_KEY = Path("groundswell.key")
 #: How long rows may be on their way to the warehouse before an incident is compared once more.
 SETTLE_SECONDS = 15.0
 

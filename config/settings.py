@@ -23,6 +23,7 @@ from pipeline.tracks import Track
 PREFIX = "GROUNDSWELL_"
 DEFAULT_FILE = Path("groundswell.toml")
 DEFAULT_WAREHOUSE = Path("groundswell.duckdb")
+DEFAULT_KEY = Path("groundswell.key")
 
 
 class Section(BaseModel):

@@ -9,7 +9,7 @@ import orjson
 from config import note
 from config.operating.findings import NOT_YET
 from config.operating.report import Sight, report
-from config.settings import Settings
+from config.settings import DEFAULT_KEY, Settings
 from pipeline.clock import SystemClock
 from pipeline.errors import GiveUp, GroundswellError, TryLater
 
@@ -45,7 +45,7 @@ def _servers(known: Settings) -> Iterator[Sight]:
         opened.callback(broker.close)
         warehouse = None
         try:
-            key = known.warehouse.key_file or scale.DEFAULT_KEY
+            key = known.warehouse.key_file or DEFAULT_KEY
             if not key.exists():
                 # A new one would be another's.
                 raise GiveUp(f"its key {key} is not here: set warehouse.key_file to where it is")

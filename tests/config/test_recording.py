@@ -13,14 +13,19 @@ import pytest
 from collectors.recorded import Recorded
 from config import cli, recorder
 from config.erasing import erase
+from config.forgotten import Forgotten
 from config.recorder import Recorder
 from config.recording import Recording
+from config.settings import load
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp
 from pipeline.model import Decision, Incident, Mention, Removal
 from pipeline.topics import DECISIONS, INCIDENTS, MENTIONS, TOPICS
 from sinks.duckdb_warehouse import DuckDBWarehouse
+from sinks.keys import Keys
+from sinks.ledger import Ledger
+from sinks.removals import requests
 from tests.collectors.files import all_items
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -277,3 +282,39 @@ def test_the_next_run_goes_on_where_the_last_one_ended(
     (Path("kept") / "cursors").write_text("nonsense")
     assert cli.main(["record", "kept"]) == 0
     assert "1 lines in kept" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", [["--mention", "x:1"], ["--author", "x:a1"]])
+def test_what_was_forgotten_is_not_recorded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: list[str]
+) -> None:
+    """The file of the source still holds it; the ledger beside the warehouse says so."""
+    monkeypatch.chdir(tmp_path)
+    lines = b"".join(post(number).to_json() + b"\n" for number in (1, 2))
+    Path("posts.jsonl").write_bytes(lines)
+    Path("groundswell.toml").write_text('[[source]]\ntype = "recorded"\npaths = ["posts.jsonl"]\n')
+    warehouse = str(load(None).warehouse.path)
+    assert cli.main(["replay", "posts.jsonl", "--warehouse", warehouse]) == 0
+    assert cli.main(["forget", *named]) == 0
+    assert cli.main(["record", "kept"]) == 0
+    [file] = Path("kept").glob("*-posts.jsonl")
+    assert "secret word 1" not in file.read_text()
+    assert "secret word 2" in file.read_text()
+    Path(f"{warehouse}.key").rename("elsewhere.key")
+    assert cli.main(["record", "again"]) == 1
+    assert not list(Path("again").glob("*.jsonl"))
+
+
+def test_later_posts_of_a_forgotten_author_are_recorded(tmp_path: Path) -> None:
+    """An author is forgotten up to a time, as in the warehouse."""
+    (tmp_path / "w.key").write_bytes(b"k" * 32)
+    forgotten = Forgotten(tmp_path / "w.erased", tmp_path / "w.key")
+    assert not forgotten.holds(post(1).to_json())
+    removal = Removal(removal="x:a1", kind="erased", at=START, scope="author")
+    Ledger(tmp_path / "w.erased").append(requests([removal], Keys(b"k" * 32)))
+    later = {"said_at": START + timedelta(days=1), "event_at": START + timedelta(days=1)}
+    assert forgotten.holds(post(1).to_json())
+    assert not forgotten.holds(post(1, **later).to_json())
+    assert not forgotten.holds(post(2).to_json())
+    assert forgotten.holds(removal.to_json())
+    assert not forgotten.holds(b"[]")
