@@ -150,7 +150,9 @@ class Folder:
         fields = {**whole.__dict__}
         if not given.get("history"):
             # What the model makes of a record alone, other files may tell otherwise.
-            fields["history"] = (*_said(whole), StatusAt(at=whole.at, status=whole.status))
+            opened = whole.history[:1] if given.get("opened_at") else ()
+            now = StatusAt(at=whole.at, status=whole.status)
+            fields["history"] = (*opened, *_said(whole), now)
         names = {"id", "at", "history", *(TOLD & set(given))}
         values = self._ledger.fold(Incident.unchecked(fields, names))
         return None if values is None else self._house.incident(values)

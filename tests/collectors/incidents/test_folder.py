@@ -85,6 +85,16 @@ def test_what_several_files_say_of_an_incident_adds_up(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_opened_at_is_the_first_step(tmp_path: Path) -> None:
+    """Of an incident that its file tells without a history, when all is over."""
+    opened = START + timedelta(minutes=4)
+    times = {"started_at": START.isoformat(), "opened_at": opened.isoformat()}
+    (tmp_path / "a.json").write_text(json.dumps(told(minute=9, status="resolved", **times)))
+    [incident] = Reader(tmp_path).read()
+    assert (incident.started_at, incident.opened_at) == (START, opened)
+    assert [step.status for step in incident.history] == ["investigating", "resolved"]
+
+
 def test_a_file_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     """Until it has not changed from one look to the next."""
     reader, path = Reader(tmp_path), tmp_path / "a.json"
