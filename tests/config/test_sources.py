@@ -2,14 +2,18 @@
 
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from config import sources
+from config import sources, wiring
 from config.settings import load
+from pipeline import deadletters
+from pipeline.brokers.local import LocalBroker
 from pipeline.clock import SystemClock
 from pipeline.errors import Misuse
+from pipeline.topics import INCIDENTS, TOPICS
 
 FILE = """
 [[track]]
@@ -208,3 +212,22 @@ def test_a_tool_that_cannot_work_is_refused(
     known = load(settings(tmp_path, f"[[incidents]]\n{table}\n"))
     with pytest.raises(Misuse, match=told):
         sources.open_all(known, SystemClock())
+
+
+def test_dead_letters_of_incidents_belong_to_incidents(tmp_path: Path) -> None:
+    """A file of the folder that cannot be read is none of the posts."""
+    (tmp_path / "inc").mkdir()
+    (tmp_path / "inc" / "c.json").write_text("{bad\n")
+    text = f'[[incidents]]\ntype = "folder"\npath = "{tmp_path / "inc"}"\npoll_seconds = 1\n'
+    known = load(settings(tmp_path, text))
+    with closing(LocalBroker(tmp_path / "b.broker", SystemClock())) as broker:
+        broker.ensure(TOPICS)
+        opened = sources.open_all(known, SystemClock())
+        (feed,) = wiring.feeds(known, opened, broker, SystemClock()).values()
+        with closing(feed):
+            while not feed.totals["dead"]:
+                feed.turn(0.1)
+        (letter,) = deadletters.listing(broker)
+        assert letter.topic == INCIDENTS
+        assert deadletters.replay(broker, [letter.id]) == 0
+        assert deadletters.listing(broker) == [letter]
