@@ -76,11 +76,18 @@ def _of_sources(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:
                 "or what the account may see?",
             )
         gap = next(iter(source["gaps"]), None)
-        if gap and (source["read_to"] is None or gap["to_at"] > source["read_to"]):
+        if gap and _goes_on(gap, source):
             yield _finding(
                 f"{name} is blind now: {gap['cause'] or 'unknown cause'}",
                 "silence there means nothing until it is read again; look at its log",
             )
+
+
+def _goes_on(gap: Mapping[str, Any], source: Mapping[str, Any]) -> bool:
+    """Whether a gap is the last that is known; one of standing still ends when it is listening."""
+    if gap["cause"] == "stopped" and source["state"] == "listening":
+        return False
+    return bool(source["read_to"] is None or gap["to_at"] > source["read_to"])
 
 
 def _of_lag(told: Mapping[str, Any]) -> Iterator[dict[str, str]]:

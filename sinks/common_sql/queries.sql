@@ -227,7 +227,8 @@ ORDER BY mention_id, incident_id;
 -- name: newest_ages
 -- How old the newest $limit (1,000) arrivals were when they were written, in seconds: since they were
 -- received and since they were said; the median, the 99th percentile and the most. NULL without any.
--- With $since only what was written from then on. Posts of files do not tell when they were received.
+-- With $since only what was written from then on. Posts of files do not tell when they were received,
+-- and rows of `relabel` (their model ends with # and its run) were written long after it.
 SELECT count(*) AS mentions,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY received) AS received_p50,
     percentile_cont(0.99) WITHIN GROUP (ORDER BY received) AS received_p99,
@@ -238,10 +239,10 @@ SELECT count(*) AS mentions,
 FROM (
     SELECT CASE WHEN seen_at <> event_at
             THEN extract(epoch FROM updated_at - seen_at)::double precision END AS received,
-        extract(epoch FROM updated_at - event_at)::double precision AS said, updated_at
+        extract(epoch FROM updated_at - event_at)::double precision AS said, updated_at, model
     FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::bigint, 1000))
 ) newest
-WHERE updated_at >= coalesce($since::timestamp, '-infinity'::timestamp);
+WHERE updated_at >= coalesce($since::timestamp, '-infinity'::timestamp) AND model NOT LIKE '%#%';
 
 -- name: newest_by_source
 -- The platforms of the newest $limit (20,000) arrivals: when the newest was said and received.

@@ -243,6 +243,9 @@ class ReadingContract:
         assert warehouse.rows("newest_ages", limit=1)[0]["mentions"] == 1
         assert warehouse.rows("newest_ages", since=minutes(10))[0]["mentions"] == 4
         assert warehouse.rows("newest_ages", since=minutes(11))[0]["mentions"] == 0
+        relabelled = seen.model_copy(update={"mention": live, "model": "m2#1"})
+        warehouse.write(Rows(feedback=[relabelled]), minutes(500))
+        assert warehouse.rows("newest_ages")[0]["said_max"] == 600
         newest = {"source": "x", "event_at": minutes(2), "seen_at": minutes(9)}
         assert warehouse.rows("newest_by_source") == [newest]
         assert warehouse.rows("links_by_state") == [{"state": "linked", "links": 2}]

@@ -117,6 +117,7 @@ def source(**changes: Any) -> dict[str, Any]:
 
 
 GAP = {"from_at": NOW - timedelta(minutes=7), "to_at": NOW, "cause": "look-back exceeded"}
+STOPPED = GAP | {"cause": "stopped"}
 DEAD = {"count": 2, "newest_at": NOW - timedelta(hours=1), "reasons": []}
 
 
@@ -152,6 +153,12 @@ DEAD = {"count": 2, "newest_at": NOW - timedelta(hours=1), "reasons": []}
         ),
         ({"deadletters": DEAD}, ["2 records could not be read"]),
         ({"deadletters": DEAD | {"newest_at": NOW - timedelta(days=2)}}, []),
+        # It stood still before it was started again, and listens.
+        ({"sources": [source(gaps=[STOPPED], read_to=None)]}, []),
+        (
+            {"sources": [source(gaps=[STOPPED], read_to=None, state="stopped")]},
+            ["bluesky is blind now: stopped"],
+        ),
         ({"sources": [source(state="not read")]}, ["bluesky is not being read"]),
         (
             {"sources": [source(gaps=[GAP], read_to=GAP["from_at"])]},
