@@ -24,7 +24,16 @@ from pipeline.ports import Row
 
 #: Views that are exported by day of ``event_at``, and those that are written whole.
 BY_DAY: Final = ("feedback", "mention_tracks", "incident_feedback")
-WHOLE: Final = ("incidents", "crowd", "mentions_hourly", "coverage", "removals")
+WHOLE: Final = (
+    "incidents",
+    "crowd",
+    "rumours",
+    "mentions_hourly",
+    "coverage",
+    "spend",
+    "removals",
+    "erasures",
+)
 STATE: Final = "export.json"
 #: What was being written while an export began may have an earlier time than that.
 OVERLAP: Final = timedelta(hours=1)

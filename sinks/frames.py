@@ -34,11 +34,14 @@ _CATEGORIES: Final = frozenset(
         "model_version",
         "head",
         "verb",
+        "stance",
+        "claim",
     ]
 )
 _TEXTS: Final = frozenset(
     [
         "id",
+        "first_id",
         "author_key",
         "text",
         "component",
@@ -55,7 +58,9 @@ _TEXTS: Final = frozenset(
         "value",
     ]
 )
-_COUNTS: Final = frozenset({"mentions", "witnesses", "version", "rumours", "reports"})
+_COUNTS: Final = frozenset(
+    {"mentions", "witnesses", "version", "rumours", "reports", "recovered", "still_broken"}
+)
 _FEEDBACK: Final = (
     "id, source, kind, author_key, text, said_at, event_at, seen_at, updated_at, track, intent, "
     "intent_p, topic, severity, sentiment, is_informative, is_noise, component, place, "
@@ -138,6 +143,28 @@ class Frames:
         )
         return self._told(text, since, until)
 
+    def crowd(
+        self, since: datetime | str | None = None, until: datetime | str | None = None
+    ) -> pd.DataFrame:
+        """How the crowd stood to the official word: a row per incident and hour, by hour."""
+        within = _where(_span("hour", since, until))
+        text = (
+            "SELECT incident_id, hour, stance, witnesses, recovered, still_broken, normal "
+            f"FROM crowd{within} ORDER BY hour, incident_id"
+        )
+        return self._told(text, since, until)
+
+    def rumours(
+        self, since: datetime | str | None = None, until: datetime | str | None = None
+    ) -> pd.DataFrame:
+        """Claims that no official channel has made, by ``first_seen_at``: never to tell as fact."""
+        within = _where(_span("first_seen_at", since, until))
+        text = (
+            "SELECT incident_id, track, claim, mentions, witnesses, first_seen_at, last_seen_at, "
+            f"first_id FROM rumours{within} ORDER BY first_seen_at, first_id, claim"
+        )
+        return self._told(text, since, until)
+
     def coverage(
         self, since: datetime | str | None = None, until: datetime | str | None = None
     ) -> pd.DataFrame:
@@ -192,7 +219,7 @@ def _kind(name: str) -> Any:
         return pd.DatetimeTZDtype("us", "UTC")
     if name.startswith("is_"):
         return "boolean"
-    if name.endswith(("_p", "_seconds")):
+    if name == "normal" or name.endswith(("_p", "_seconds")):
         return "float64"
     for names, kind in _KINDS.items():
         if name in names:

@@ -60,3 +60,19 @@ SELECT source, track, from_at, to_at, is_gap, cause FROM coverage ORDER BY 3, 1,
 -- name: export_removals
 -- The view removals.
 SELECT id, kind, asked_at, done_at, scope FROM removals ORDER BY asked_at, id, kind;
+
+-- name: export_rumours
+-- The view rumours.
+SELECT incident_id, track, claim, mentions, witnesses, first_seen_at, last_seen_at, first_id
+FROM rumours ORDER BY 6, 8, 3, 1, 2;
+
+-- name: export_spend
+-- The view spend.
+SELECT source, day, reads, cost FROM spend ORDER BY day, source;
+
+-- name: export_erasures
+-- The view erasures.
+SELECT erasure_id, asked_at, done_at, asked_by, reason, requests, mentions,
+    array_to_string(places, ', ') AS places
+FROM erasures
+ORDER BY asked_at, erasure_id;

@@ -50,6 +50,7 @@ def test_a_second_export_writes_what_changed(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with closing(filled(tmp_path / "a.duckdb")) as warehouse:
         first = export(warehouse, folder)
+        assert {f"{view}.parquet" for view in ("crowd", "rumours", "spend", "erasures")} <= {*first}
         assert len([name for name in first if name.startswith("feedback/")]) == 3
         assert sorted(texts(folder)) == [f"post {d} {n}" for d in range(3) for n in range(3)]
         removal = Removal(removal="x:11", kind="erased", at=START, scope="mention")

@@ -62,6 +62,15 @@ def test_an_incident_has_its_own_feedback(data: Frames) -> None:
     assert data.incident_feedback("nobody's: o'clock").empty
 
 
+def test_what_the_crowd_says_has_frames(data: Frames) -> None:
+    """The views crowd and rumours, within a span, as SQL has them."""
+    for frame, view in ((data.crowd, "crowd"), (data.rumours, "rumours")):
+        assert len(frame()) == data.sql(f"SELECT count(*) AS n FROM {view}")["n"].iloc[0]
+        assert frame(since="2030-01-01").empty
+        assert frame().dtypes.astype(str).equals(frame(since="2030-01-01").dtypes.astype(str))
+    assert str(data.crowd()["hour"].dtype) == "datetime64[us, UTC]"
+
+
 def test_frames_tell_how_complete_they_are(data: Frames) -> None:
     """Every frame has when it was true and the gaps in its span."""
     for frame in (data.feedback(), data.incidents(), data.hourly(), data.coverage()):
