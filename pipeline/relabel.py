@@ -47,7 +47,9 @@ Changes = Counter[tuple[str, str | None, str | None]]
 def target(warehouse: Warehouse, model: str, again: bool) -> str:
     """The name under which this run's labels are kept: newer than all that it replaces.
 
-    ``again``: also what this very model has named. Raises Misuse where a newer model was at work.
+    A run that was killed goes on under its own name, unless ``again``. The number of the run tells
+    these rows from those that the model named as they came in. Raises Misuse where a newer model
+    was at work.
     """
     (row,) = warehouse.rows("newest_model")
     newest: str = row["model"] or ""
@@ -57,8 +59,8 @@ def target(warehouse: Warehouse, model: str, again: bool) -> str:
             f"the warehouse holds labels of {newest}, which is newer than this model ({model}): "
             "name the newer one with --model"
         )
-    if not again or newest < model:
-        return newest if runs else model
+    if runs and not again:
+        return newest
     number = int(newest.partition(RUN)[2] or 0) if runs else 0
     return f"{model}{RUN}{number + 1:04d}"
 
@@ -87,8 +89,10 @@ class Relabeller:
         self._matcher = matcher
         self._page = page
 
-    def run(self, name: str, since: datetime | None = None) -> Iterator[tuple[int, Changes]]:
-        """Works through all that an older model than ``name`` named.
+    def run(
+        self, name: str, since: datetime | None = None, *, again: bool = False
+    ) -> Iterator[tuple[int, Changes]]:
+        """Works through all that an older model than ``name`` named; ``again``: or this very one.
 
         After each page: how many mentions it had, and what changed in it.
         """
@@ -96,6 +100,7 @@ class Relabeller:
         while rows := self._warehouse.rows(
             "mentions_held",
             before=name,
+            besides=None if again else self._labeller.version,
             since=since,
             after_at=after_at,
             after=after,

@@ -62,7 +62,7 @@ def run_relabel(options: argparse.Namespace) -> int:
             matcher=Matcher(known.track) if known.track else None,
         )
         done, changes = 0, Changes()
-        for count, changed in run.run(name, since):
+        for count, changed in run.run(name, since, again=options.again):
             done += count
             changes += changed
             print(f"\r{done:,} mentions", end="", file=sys.stderr, flush=True)

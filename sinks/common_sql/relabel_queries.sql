@@ -1,8 +1,8 @@
 -- What naming anew reads back (groundswell relabel).
 
 -- name: mentions_held
--- Whole mentions, oldest first, that a model older than $before named, said from $since on. Pages by
--- time: $after_at and $after are time and id of the last mention of the page before. Without what was
+-- Whole mentions, oldest first, that a model older than $before named (but not the model $besides),
+-- said from $since on. Pages by time: $after_at and $after are time and id of the last mention of the page before. Without what was
 -- erased; what is only hidden may be shown again, so it keeps up.
 SELECT m.id, m.source, m.kind, m.text, m.lang, m.said_place, m.hashtags, m.rating, m.engagement,
     m.said_at, m.event_at, m.seen_at, m.tracks, m.version, m.model, m.repeat_kind, m.repeat_of,
@@ -12,6 +12,7 @@ SELECT m.id, m.source, m.kind, m.text, m.lang, m.said_place, m.hashtags, m.ratin
 FROM (
     SELECT * FROM fct_mention
     WHERE NOT is_erased AND model < $before::text
+        AND ($besides::text IS NULL OR model <> $besides::text)
         AND ($since::timestamp IS NULL OR event_at >= $since::timestamp)
         AND ($after_at::timestamp IS NULL OR event_at > $after_at::timestamp
             OR (event_at = $after_at::timestamp AND id > $after::text))

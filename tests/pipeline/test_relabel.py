@@ -62,7 +62,7 @@ def test_newer_names_replace_older_ones(warehouse: DuckDBWarehouse, labeller: La
     pages = list(relabeller(warehouse, labeller).run(name))
 
     assert [count for count, _ in pages] == [10, 10, 10]
-    assert names(warehouse) == {("report", labeller.version)}
+    assert names(warehouse) == {("report", f"{labeller.version}#0001")}
     assert sum(changed["intent", "praise", "report"] for _, changed in pages) == 30
     assert sum(changed["track", None, "acme"] for _, changed in pages) == 30
     assert sum(changed["track", "other", None] for _, changed in pages) == 30
@@ -76,7 +76,7 @@ def test_a_killed_run_goes_on(warehouse: DuckDBWarehouse, labeller: Labeller) ->
 
     name = target(warehouse, labeller.version, again=False)
     assert sum(count for count, _ in relabeller(warehouse, labeller).run(name)) == 20
-    assert names(warehouse) == {("report", labeller.version)}
+    assert names(warehouse) == {("report", f"{labeller.version}#0001")}
 
 
 def test_the_same_model_again_is_a_run_of_its_own(
@@ -86,9 +86,10 @@ def test_the_same_model_again_is_a_run_of_its_own(
     version = labeller.version
     for again, expected in ((False, 30), (False, 0), (True, 30), (False, 0), (True, 30)):
         name = target(warehouse, version, again)
-        assert sum(count for count, _ in relabeller(warehouse, labeller).run(name)) == expected
-    assert names(warehouse) == {("report", f"{version}#0002")}
-    assert target(warehouse, "2999.01.1", again=False) == "2999.01.1"
+        pages = relabeller(warehouse, labeller).run(name, again=again)
+        assert sum(count for count, _ in pages) == expected
+    assert names(warehouse) == {("report", f"{version}#0003")}
+    assert target(warehouse, "2999.01.1", again=False) == "2999.01.1#0001"
     assert f"{version}#0002" < f"{version}+intent.0001.abc"
 
 
