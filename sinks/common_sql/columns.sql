@@ -20,7 +20,7 @@
 -- engagement: JSON of the platform's counts (likes, reposts, …)
 -- event_at: when it happened by the platform's clock, at most 5 minutes after it was received; rules all windows
 -- evidence: JSON list of {kind, value, weight}: the reasons; they may quote the text
--- first_report_at: event_at of the first linked report; of a proposal also of suggested ones, which may be from before it began
+-- first_report_at: event_at of the first linked report; of a proposal not before it began
 -- from_at: beginning of the span
 -- handle: the author's name on the platform
 -- hashtags: hashtags without #

@@ -92,7 +92,9 @@ WITH own_links AS MATERIALIZED (
     SELECT * FROM @mention_now_of(own_mentions, own_mentions) m
 )
 SELECT i.*, d.lead_seconds, greatest(c.witnesses, i.told_witnesses) AS witnesses,
-    coalesce(c.mentions, 0) AS mentions, c.first_report_at,
+    coalesce(c.mentions, 0) AS mentions,
+    CASE WHEN i.is_proposed THEN greatest(c.first_report_at, i.started_at)
+        ELSE c.first_report_at END AS first_report_at,
     i.status IN ('resolved', 'postmortem', 'dismissed') AS is_closed
 FROM incident_now i
 LEFT JOIN @incident_count_of(words, own_mentions_now) c ON c.incident_id = i.incident_id

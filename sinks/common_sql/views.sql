@@ -151,7 +151,9 @@ GROUP BY o.incident_id, o.opened_at;
 CREATE VIEW incidents AS
 SELECT i.incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,
     official_id, d.lead_seconds, greatest(c.witnesses, told_witnesses) AS witnesses,
-    coalesce(c.mentions, 0) AS mentions, tracks, components, regions, url, first_report_at, version,
+    coalesce(c.mentions, 0) AS mentions, tracks, components, regions, url,
+    CASE WHEN i.is_proposed THEN greatest(c.first_report_at, i.started_at)
+        ELSE c.first_report_at END AS first_report_at, version,
     updated_at, topic
 FROM incident_now i
 LEFT JOIN incident_count c ON c.incident_id = i.incident_id
