@@ -16,18 +16,19 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.kit.budget import Budget, Window
+from collectors.kit.known import Known
 from collectors.kit.markup import plain
-from collectors.kit.policy import policy
-from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
+from collectors.kit.polling import Call, Entry, Habits, Page, Query, Value
 from collectors.kit.progress import Progress
 from collectors.kit.rechecks import Held, Rechecks
+from collectors.kit.source import Polled
+from collectors.kit.times import from_us
+from collectors.kit.unreadable import unreadable
 from collectors.kit.web import Web
-from collectors.known import Known
-from collectors.times import from_us
 from pipeline.decoding import check
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Mention, Removal
-from pipeline.ports import Clock, Item, Unreadable
+from pipeline.ports import Clock
 from pipeline.tracks import Track
 from pipeline.values import to_ms
 
@@ -56,7 +57,7 @@ class HackerNewsSettings(BaseModel):
     items_url: str = Field(ITEMS, pattern=r"^https?://.", description="Another one of the items.")
 
 
-class HackerNews:
+class HackerNews(Polled):
     """Stories and comments that name a track (without tracks: all), their edits and their end.
 
     ``known`` says whether a post may have been passed on; without it only what this object passed
@@ -76,30 +77,18 @@ class HackerNews:
         known: Known | None = None,
         held: Held | None = None,
     ) -> None:
-        self.name = name
-        self._clock = clock
         self._search = url.rstrip("/")
         self._items = items_url.rstrip("/")
         self._web = Web(name, clock)
         self._known = known
         self._texts: OrderedDict[str, int] = OrderedDict()
-        terms = policy(PLATFORM)
-        days, hours = timedelta(days=terms.recheck_days), timedelta(hours=terms.recheck_hours)
-        self._rechecks = None if held is None else Rechecks(PLATFORM, held, hours, days)
+        self._rechecks = None if held is None else Rechecks.of(PLATFORM, held)
         queries = [Query(term, track.name) for track in tracks for term in track.terms]
-        look_back = timedelta(hours=look_back_hours)
-        habits = Habits(timedelta(seconds=poll_seconds), look_back, OVERLAP)
-        queries = queries if tracks else [Query("")]
-        self._poller = Poller(name, clock, self, queries, habits, Budget(*LIMITS))
-        self.totals = self._poller.totals
-        self.trouble = self._poller.trouble
+        habits = Habits(timedelta(seconds=poll_seconds), timedelta(hours=look_back_hours), OVERLAP)
+        super().__init__(name, clock, queries if tracks else [Query("")], habits, Budget(*LIMITS))
 
-    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        """See ``Collector.items``. Without a cursor: from ``look_back_hours`` ago."""
-        try:
-            yield from self._poller.items(cursor, stop)
-        finally:
-            self._web.close()
+    def _rest(self) -> None:
+        self._web.close()
 
     # ---- searching -----------------------------------------------------------------------------
 
@@ -133,7 +122,7 @@ class HackerNews:
         try:
             mention = self._mention(_of_hit(hit), 0)
         except SetAside as reason:
-            return Entry(number, at, Unreadable(repr(hit).encode()[:65_536], str(reason), number))
+            return Entry(number, at, unreadable(hit, reason, number))
         return Entry(number, at, mention)
 
     def _remember_new(self, entries: Sequence[Entry], since: datetime) -> None:
@@ -155,8 +144,9 @@ class HackerNews:
                 yield from self._look_at(str(number), progress, stop)
         if self._rechecks is not None:
             for number in self._rechecks.due(progress.own, self._clock.now()):
-                yield from self._look_at(number, progress, stop)
-                self._rechecks.done(progress.own, number)
+                with self._rechecks.looking(progress.own, [number]):
+                    yield from self._look_at(number, progress, stop)
+                    self._rechecks.done(progress.own, number)
 
     def _is_known(self, number: str) -> bool:
         if number in self._texts:
@@ -191,8 +181,7 @@ class HackerNews:
         try:
             mention = self._mention(_of_item(item), to_ms(now))
         except SetAside as reason:
-            origin = f"item {item.get('id')}"
-            yield Unreadable(repr(item).encode()[:65_536], str(reason), origin)
+            yield unreadable(item, reason, f"item {item.get('id')}")
             return
         if self._is_new(mention) and now - mention.said_at <= EDITABLE:
             yield mention

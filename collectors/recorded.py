@@ -1,55 +1,30 @@
 """Recorded posts: files of JSON lines with mentions, removals and decisions, in their own time."""
 
-import threading
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
-from pathlib import Path
+from functools import cached_property
 
-from collectors.jsonlines import JsonLines, Line
-from collectors.playback import Pace, play
-from collectors.times import instant, moved, to_us
+from collectors.kit.jsonlines import Line
+from collectors.kit.playback import Played
+from collectors.kit.times import instant, moved, to_us
 from pipeline.decoding import load, read_post
 from pipeline.model import Decision, Mention, Removal
-from pipeline.ports import Clock, Item
 from pipeline.strangers import Strangers
 from pipeline.values import EVENT_AHEAD
 
-_NO_SHIFT = timedelta(0)
 
-
-class Recorded:
+class Recorded(Played):
     """A source of mentions that plays files, merged by ``event_at``; ``-`` is standard input.
 
     ``speed`` None reads as fast as it can; otherwise so many seconds of recorded time pass in a
     second of ``clock``, and at the start it is ``begin`` in recorded time (default: the time of
     the first record). ``shift`` is added to every time in the files. A post without ``seen_at``
-    was seen when it happened, so that a replay does not depend on the day it is run. ``strangers``
-    are the fields that no word has, known once the files were read through. Raises Misuse for a
-    file that is missing or broken.
+    was seen when it happened, so that a replay does not depend on the day it is run. Raises
+    Misuse for a file that is missing or broken.
     """
 
-    def __init__(
-        self,
-        name: str,
-        paths: Sequence[Path],
-        clock: Clock,
-        speed: float | None = None,
-        shift: timedelta = _NO_SHIFT,
-        begin: datetime | None = None,
-    ) -> None:
-        self.name = name
-        self.strangers = Strangers()
-        self._shift = shift
-        self._pace = Pace(clock, speed, begin)
-        self._lines = JsonLines(paths, self._moments)
-
-    def __len__(self) -> int:
-        """How many items there are in all; reads the files through when asked first."""
-        return len(self._lines)
-
-    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        """See ``Collector.items``. A cursor made for other files starts from the beginning."""
-        return play(self._lines, self._word, self._pace, cursor, stop)
+    @cached_property
+    def strangers(self) -> Strangers:
+        """The fields that no word has, known once the files were read through."""
+        return Strangers()
 
     def _moments(self, data: bytes) -> list[int]:
         """When a line takes its place. A cheap look: whether it is a word shows when it is read."""

@@ -17,14 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from collectors.kit.budget import Budget, Window
 from collectors.kit.markup import plain
-from collectors.kit.polling import Call, Entry, Habits, Page, Poller, Query, Value
+from collectors.kit.polling import Entry, Habits, Page, Query
 from collectors.kit.progress import Progress
+from collectors.kit.source import Polled
+from collectors.kit.times import from_us
+from collectors.kit.unreadable import unreadable
 from collectors.kit.web import Web, host_of
-from collectors.times import from_us
 from pipeline.decoding import check
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.model import Mention
-from pipeline.ports import Clock, Item, Unreadable
+from pipeline.ports import Clock, Item
 from pipeline.values import sound, to_ms
 
 PLATFORM: Final = "rss"
@@ -49,7 +51,7 @@ class RssSettings(BaseModel):
     poll_seconds: float = Field(300, ge=60, description="How often it is asked.")
 
 
-class Rss:
+class Rss(Polled):
     """The entries of one feed; each version once. ``name`` keeps its cursor."""
 
     def __init__(
@@ -61,8 +63,6 @@ class Rss:
         tracks: Sequence[str] = (),
         poll_seconds: float = 300,
     ) -> None:
-        self.name = name
-        self._clock = clock
         self._url = url
         self._host = host_of(url)
         #: What relative addresses in it are relative to; they are shown to people.
@@ -72,9 +72,7 @@ class Rss:
         self._validators: dict[str, str] = {}
         self._known: dict[str, str] = {}  # hashes of ids, and of the texts that were read last
         habits = Habits(timedelta(seconds=poll_seconds), timedelta(0), overlap=None, pages=1)
-        self._poller = Poller(name, clock, self, [Query("")], habits, Budget(*LIMITS))
-        self.totals = self._poller.totals
-        self.trouble = self._poller.trouble
+        super().__init__(name, clock, [Query("")], habits, Budget(*LIMITS))
 
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
         """See ``Collector.items``. Without a cursor: everything the feed lists."""
@@ -83,10 +81,10 @@ class Rss:
         for number in place.ids if place is not None else ():
             key, _, text = number.partition("@")
             self._known.setdefault(key, text)
-        try:
-            yield from self._poller.items(cursor, stop)
-        finally:
-            self._web.close()
+        yield from super().items(cursor, stop)
+
+    def _rest(self) -> None:
+        self._web.close()
 
     def page(
         self,
@@ -107,14 +105,6 @@ class Rss:
         headers = answer.headers
         self._validators = {ask: headers[told] for ask, told in asked.items() if told in headers}
         return Page(entries)
-
-    def besides(
-        self,
-        progress: Progress,  # noqa: ARG002
-        stop: threading.Event,  # noqa: ARG002
-    ) -> Iterator[Value | Call]:
-        """See ``Feed.besides``: nothing."""
-        return iter(())
 
     def _parsed(self, body: bytes, headers: Mapping[str, str]) -> Any:
         """The document as feedparser reads it. Raises TryLater when it is no feed."""
@@ -162,7 +152,7 @@ class Rss:
                 raise SetAside("an entry has a title or a text, this has neither")
             return Entry(number, at, check(Mention, values))
         except SetAside as reason:
-            return Entry(number, at, Unreadable(text.encode()[:65_536], str(reason), number))
+            return Entry(number, at, unreadable(text.encode(), reason, number))
 
     def _external_id(self, told: str, key: str) -> str:
         """Ids of feeds are unique in the feed; those that are addresses, everywhere."""

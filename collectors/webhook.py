@@ -8,14 +8,14 @@ every other answer but 400 and 401 asks the sender to repeat.
 from collections.abc import Mapping
 from typing import Any, Final
 
-import orjson
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from collectors.kit.polling import Value
-from collectors.kit.receiving import KEPT, MOST_BYTES, PER_MINUTE, Receiver
+from collectors.kit.receiving import MOST_BYTES, PER_MINUTE, Receiver
 from collectors.kit.secret import Variable, secret
 from collectors.kit.signature import key_of, verified
+from collectors.kit.unreadable import kept
 from pipeline.decoding import check, load
 from pipeline.errors import Misuse, SetAside
 from pipeline.model import Mention, Removal
@@ -92,7 +92,7 @@ class Webhook(Receiver):
         try:
             return self._word(told)
         except SetAside as reason:
-            data = orjson.dumps(told)[:KEPT]
+            data = kept(told)
             origin = f"word {xxhash.xxh3_64_hexdigest(data)}"
             return Unreadable(data, str(reason), origin)
 

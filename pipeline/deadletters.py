@@ -84,6 +84,20 @@ def replay(
     return len(going)
 
 
+def expire(broker: Broker, before: datetime) -> int:
+    """Takes dead letters that are older than ``before`` off the list; how many. Raises TryLater."""
+    old = [dead for dead in _waiting(broker).values() if dead.at < before]
+    if old:
+        producer = broker.producer()
+        try:
+            for dead in old:
+                producer.send(topics.DEADLETTER, dead.key, None)
+            producer.flush()
+        finally:
+            producer.close()
+    return len(old)
+
+
 def _again(dead: DeadLetter, prepare: Callable[[Mention], Mention]) -> tuple[str, bytes] | None:
     """The topic and the bytes that are sent; None for what only its source could read."""
     data = _bytes(dead)

@@ -1,18 +1,16 @@
 """Foreign JSON becomes words, here and nowhere else; what cannot be read is set aside."""
 
 import json
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import orjson
 from pydantic import ValidationError
 
 from pipeline import plain
 from pipeline.errors import SetAside
+from pipeline.explaining import explain
 from pipeline.model import Decision, Mention, Removal, Word
 from pipeline.values import sound
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 W = TypeVar("W", bound=Word)
 NUL_ESCAPED = b"\\u0000"
@@ -93,19 +91,3 @@ def read_post(data: bytes | str) -> Mention | Removal | Decision:
     if isinstance(value, dict) and "verb" in value and "text" not in value:
         return check(Decision, value)
     return check(Mention, value)
-
-
-def explain(error: ValidationError) -> str:
-    """A validation error as one line without the offending text, which may be private."""
-    problems = error.errors(include_input=False, include_url=False, include_context=False)
-    return "; ".join(
-        ": ".join([*filter(None, [".".join(str(part) for part in problem["loc"])]), _says(problem)])
-        for problem in problems[:5]
-    )
-
-
-def _says(problem: "ErrorDetails") -> str:
-    """What is wrong, in the words of whoever wrote the settings or the record."""
-    if problem["type"] == "extra_forbidden":
-        return "there is no such key here; look for a typing error"
-    return problem["msg"].removeprefix("Value error, ")

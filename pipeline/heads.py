@@ -9,7 +9,9 @@
 A head is one file, so that it is replaced as a whole or not at all.
 """
 
+import errno
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from pipeline.errors import GiveUp
+from pipeline.errors import GiveUp, Misuse
 from pipeline.steps.grams import matrix
 
 FORMAT = 2
@@ -107,16 +109,39 @@ def make_head(card: Card, rows: NDArray[np.uint32], weights: NDArray[np.float16]
 
 
 def write_head(head: Head, directory: Path) -> Path:
-    """Writes ``NAME.safetensors`` into ``directory`` in one step and returns its path."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Writes ``NAME.safetensors`` into ``directory`` in one step and returns its path.
+
+    Raises Misuse when it cannot be written there.
+    """
+    make_room(directory)
     path = directory / f"{head.card.head}{SUFFIX}"
     # A fixed order of keys: the same training writes the same bytes.
     about = {"groundswell": json.dumps(head.card.model_dump(mode="json"), sort_keys=True)}
     data = save({"rows": head.rows, "weights": head.weights}, metadata=about)
     fresh = path.with_suffix(".part")
-    fresh.write_bytes(data)
-    fresh.replace(path)
+    try:
+        fresh.write_bytes(data)
+        fresh.replace(path)
+    except OSError as error:
+        fresh.unlink(missing_ok=True)
+        raise _unwritable(path, error.strerror or "it failed") from error
     return path
+
+
+def make_room(directory: Path) -> None:
+    """Makes the folder of models if there is none. Raises Misuse when none can be written there."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise _unwritable(directory, "a file stands where a folder should be") from error
+    except OSError as error:
+        raise _unwritable(directory, error.strerror or "it failed") from error
+    if not os.access(directory, os.W_OK | os.X_OK):
+        raise _unwritable(directory, os.strerror(errno.EACCES))
+
+
+def _unwritable(path: Path, why: str) -> Misuse:
+    return Misuse(f"no model can be written to {path}: {why}; name another folder")
 
 
 def read_head(path: Path) -> Head:

@@ -110,6 +110,11 @@ class Intake:
         self.newest_event_at: datetime | None = None
 
     @property
+    def cursor(self) -> str | None:
+        """Up to where the broker has acknowledged what it read; None before that is known."""
+        return self._cursor
+
+    @property
     def source(self) -> Collector:
         """The source it reads."""
         return self._source

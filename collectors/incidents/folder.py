@@ -16,10 +16,10 @@ from typing import Any, Final
 import orjson
 from pydantic import Field
 
-from collectors.incidents.pieces import ORDER, TOLD, Ledger
-from collectors.incidents.tool import House, ToolSettings
-from collectors.kit.receiving import KEPT
-from collectors.times import from_us, to_us
+from collectors.incidents.kit.pieces import ORDER, TOLD, Ledger
+from collectors.incidents.kit.tool import House, ToolSettings
+from collectors.kit.times import LONGEST_WAIT, from_us, to_us
+from collectors.kit.unreadable import unreadable
 from pipeline.decoding import check, load
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident, StatusAt
@@ -31,8 +31,6 @@ MOST_FILES: Final = 2_000
 MOST_INCIDENTS: Final = 10_000
 KINDS: Final = (".json", ".jsonl", ".ndjson", ".yaml", ".yml")
 COVERAGE_EVERY: Final = timedelta(minutes=1)
-#: A source that has nothing to say says so at least once a second (see ``Collector.items``).
-LONGEST_WAIT: Final = 1.0
 
 #: What tells one content of a file from the next: when it changed, its size, which file it is.
 _Stamp = tuple[int, int, int]
@@ -128,15 +126,14 @@ class Folder:
         try:
             documents = list(_documents(Path(name).suffix.casefold(), data))
         except SetAside as reason:
-            yield Unreadable(data[:KEPT], str(reason), name)
+            yield unreadable(data, reason, name)
             return
         for number, told in enumerate(documents[:MOST_INCIDENTS], 1):
             value: Incident | Unreadable | None
             try:
                 value = self._told(load(told) if isinstance(told, bytes) else told)
             except SetAside as reason:
-                kept = told if isinstance(told, bytes) else orjson.dumps(told, default=str)
-                value = Unreadable(kept[:KEPT], str(reason), f"{name} number {number}")
+                value = unreadable(told, reason, f"{name} number {number}")
             if value is not None:
                 yield value
 

@@ -12,13 +12,13 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from collectors.incidents import paths
-from collectors.incidents.pieces import ENDED, piece, steps, texts
-from collectors.incidents.reception import Reception, Verify, signed, standard, token
-from collectors.incidents.signing import Scheme
-from collectors.incidents.tool import House, Tool, ToolSettings, made
+from collectors.incidents.kit import paths
+from collectors.incidents.kit.pieces import ENDED, piece, steps, texts
+from collectors.incidents.kit.reception import Verify, signed, standard, token
+from collectors.incidents.kit.signing import Scheme
+from collectors.incidents.kit.tool import House, Tool, ToolSettings, made
 from collectors.kit.secret import Variable
-from collectors.times import instant
+from collectors.kit.times import instant
 from pipeline.errors import SetAside
 from pipeline.model import Incident, Status, Update
 from pipeline.ports import Clock
@@ -185,7 +185,7 @@ def hook(
     shape = Shape(House.of("webhook", given), places, statuses or {}, impacts or {})
     scheme = Scheme(signature_header.casefold(), signed, timestamp_header)
     verify = verifying(name, secret_from, signing, scheme)
-    return made(name, clock, shape.house, None, Reception(name, clock, verify, shape.read))
+    return made(name, clock, shape.house, None, verify, shape.read)
 
 
 def grafana(
@@ -207,7 +207,7 @@ def grafana(
     message = "{timestamp}:{body}" if timestamp_header else "{body}"
     scheme = Scheme(signature_header.casefold(), message, timestamp_header)
     verify = verifying(name, secret_from, signing, scheme)
-    return made(name, clock, shape.house, None, Reception(name, clock, verify, shape.read))
+    return made(name, clock, shape.house, None, verify, shape.read)
 
 
 def verifying(name: str, secret_from: str, signing: Signing, scheme: Scheme) -> Verify:

@@ -12,15 +12,14 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from collectors.incidents import paths
-from collectors.incidents.asking import Detailed, asking
-from collectors.incidents.pieces import dicts, named, piece, steps, texts
-from collectors.incidents.reception import Reception, standard
-from collectors.incidents.tool import AskedSettings, House, Tool, made
+from collectors.incidents.kit import paths
+from collectors.incidents.kit.asking import Detailed, asking
+from collectors.incidents.kit.pieces import dicts, named, piece, steps, texts
+from collectors.incidents.kit.reception import standard
+from collectors.incidents.kit.tool import AskedSettings, House, Tool, made
 from collectors.kit.budget import Window
-from collectors.kit.secret import secret
+from collectors.kit.times import instant
 from collectors.kit.web import Web
-from collectors.times import instant
 from pipeline.errors import SetAside
 from pipeline.model import Incident, Status, StatusAt, Update
 from pipeline.ports import Clock
@@ -60,31 +59,13 @@ class IncidentIoSettings(AskedSettings):
     )
 
 
-def incidentio(
-    name: str,
-    clock: Clock,
-    *,
-    url: str = ADDRESS,
-    token_from: str | None = None,
-    secret_from: str | None = None,
-    poll_seconds: float = 60,
-    look_back_days: float = 7,
-    component_field: str | None = None,
-    **given: Any,
-) -> Tool:
+def incidentio(name: str, clock: Clock, **given: Any) -> Tool:
     """The source. Raises Misuse when a credential that the settings name is not set."""
-    shape = Shape(House.of("incidentio", given), component_field)
-    poller = reception = None
-    if token_from is not None:
-        key = secret(name, "token_from", token_from).get_secret_value()
-        web = Web(name, clock, setting="token_from", headers={"authorization": f"Bearer {key}"})
-        feed = Incidents(web, url, shape)
-        poller = asking(
-            name, clock, feed, CALLS, poll_seconds=poll_seconds, look_back_days=look_back_days
-        )
-    if secret_from is not None:
-        reception = Reception(name, clock, standard(name, secret_from, "svix"), shape.event)
-    return made(name, clock, shape.house, poller, reception)
+    told = IncidentIoSettings(**given)
+    shape = Shape(House.of("incidentio", given), told.component_field)
+    poller = asking(name, clock, told, lambda web: Incidents(web, told.url, shape), CALLS)
+    verify = None if told.secret_from is None else standard(name, told.secret_from, "svix")
+    return made(name, clock, shape.house, poller, verify, shape.event)
 
 
 class Shape:

@@ -14,16 +14,15 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from collectors.incidents import paths
-from collectors.incidents.asking import Detailed, asking
-from collectors.incidents.pieces import dicts, named, piece, steps, texts
-from collectors.incidents.reception import Reception, signed
-from collectors.incidents.signing import Scheme
-from collectors.incidents.tool import AskedSettings, House, Tool, made
+from collectors.incidents.kit import paths
+from collectors.incidents.kit.asking import Detailed, asking
+from collectors.incidents.kit.pieces import dicts, named, piece, steps, texts
+from collectors.incidents.kit.reception import signed
+from collectors.incidents.kit.signing import Scheme
+from collectors.incidents.kit.tool import AskedSettings, House, Tool, made
 from collectors.kit.budget import Window
-from collectors.kit.secret import secret
+from collectors.kit.times import from_us, instant
 from collectors.kit.web import Web
-from collectors.times import from_us, instant
 from pipeline.errors import Misuse, SetAside
 from pipeline.model import Incident, Status, StatusAt, Update
 from pipeline.ports import Clock
@@ -88,36 +87,22 @@ class JsmSettings(AskedSettings):
     )
 
 
-def jsm(
-    name: str,
-    clock: Clock,
-    *,
-    url: str,
-    email: str | None = None,
-    jql: str = INCIDENTS,
-    statuses: Mapping[str, Status] | None = None,
-    token_from: str | None = None,
-    secret_from: str | None = None,
-    poll_seconds: float = 60,
-    look_back_days: float = 7,
-    **given: Any,
-) -> Tool:
+def jsm(name: str, clock: Clock, **given: Any) -> Tool:
     """The source. Raises Misuse when a credential that the settings name is not set."""
-    shape = Shape(House.of("jsm", given), url, statuses or {})
-    poller = reception = None
-    if token_from is not None:
-        if email is None:
-            raise Misuse(f"{name}: wants `email` beside `token_from`")
-        key = secret(name, "token_from", token_from).get_secret_value()
-        pair = base64.b64encode(f"{email}:{key}".encode()).decode()
-        web = Web(name, clock, setting="token_from", headers={"authorization": f"Basic {pair}"})
-        feed = Issues(web, url, shape, jql, clock)
-        poller = asking(
-            name, clock, feed, CALLS, poll_seconds=poll_seconds, look_back_days=look_back_days
-        )
-    if secret_from is not None:
-        reception = Reception(name, clock, signed(name, secret_from, SCHEME), shape.event)
-    return made(name, clock, shape.house, poller, reception)
+    told = JsmSettings(**given)
+    if told.token_from is not None and told.email is None:
+        raise Misuse(f"{name}: wants `email` beside `token_from`")
+    shape = Shape(House.of("jsm", given), told.url, told.statuses)
+
+    def basic(key: str) -> str:
+        return f"Basic {base64.b64encode(f'{told.email}:{key}'.encode()).decode()}"
+
+    def issues(web: Web) -> Issues:
+        return Issues(web, told.url, shape, told.jql, clock)
+
+    poller = asking(name, clock, told, issues, CALLS, basic)
+    verify = None if told.secret_from is None else signed(name, told.secret_from, SCHEME)
+    return made(name, clock, shape.house, poller, verify, shape.event)
 
 
 class Shape:

@@ -12,17 +12,16 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from collectors.incidents import paths
-from collectors.incidents.asking import Listing, asking, unreadable
-from collectors.incidents.pieces import dicts, named, piece, steps
-from collectors.incidents.reception import Reception, signed
-from collectors.incidents.signing import Scheme
-from collectors.incidents.tool import AskedSettings, House, Tool, made
+from collectors.incidents.kit import paths
+from collectors.incidents.kit.asking import Listing, asking, unread
+from collectors.incidents.kit.pieces import dicts, named, piece, steps
+from collectors.incidents.kit.reception import signed
+from collectors.incidents.kit.signing import Scheme
+from collectors.incidents.kit.tool import AskedSettings, House, Tool, made
 from collectors.kit.budget import Window
 from collectors.kit.polling import Entry, Page
-from collectors.kit.secret import secret
+from collectors.kit.times import EPOCH, instant
 from collectors.kit.web import Web
-from collectors.times import EPOCH, instant
 from pipeline.errors import SetAside
 from pipeline.model import Incident, Status, Update
 from pipeline.ports import Clock
@@ -61,32 +60,15 @@ class PagerDutySettings(AskedSettings):
     )
 
 
-def pagerduty(
-    name: str,
-    clock: Clock,
-    *,
-    url: str = ADDRESS,
-    token_from: str | None = None,
-    secret_from: str | None = None,
-    poll_seconds: float = 60,
-    look_back_days: float = 7,
-    **given: Any,
-) -> Tool:
+def pagerduty(name: str, clock: Clock, **given: Any) -> Tool:
     """The source. Raises Misuse when a credential that the settings name is not set."""
+    told = PagerDutySettings(**given)
     house = House.of("pagerduty", given)
-    poller = reception = None
-    if token_from is not None:
-        key = secret(name, "token_from", token_from).get_secret_value()
-        headers = {"authorization": f"Token token={key}"}
-        web = Web(name, clock, setting="token_from", headers=headers)
-        feed = Log(web, url, house)
-        poller = asking(
-            name, clock, feed, CALLS, poll_seconds=poll_seconds, look_back_days=look_back_days
-        )
-    if secret_from is not None:
-        verify = signed(name, secret_from, SCHEME)
-        reception = Reception(name, clock, verify, lambda told: event(told, house))
-    return made(name, clock, house, poller, reception)
+    poller = asking(
+        name, clock, told, lambda web: Log(web, told.url, house), CALLS, "Token token={}".format
+    )
+    verify = None if told.secret_from is None else signed(name, told.secret_from, SCHEME)
+    return made(name, clock, house, poller, verify, lambda sent: event(sent, house))
 
 
 class Log(Listing):
@@ -120,7 +102,7 @@ class Log(Listing):
         try:
             told = log_entry(raw, at, self._house)
         except SetAside as reason:
-            yield unreadable(number, at, raw, reason)
+            yield unread(number, at, raw, reason)
             return
         for position, one in enumerate(told):
             yield Entry(f"{number}.{position}" if position else number, at, one)

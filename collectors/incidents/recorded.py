@@ -5,51 +5,23 @@ and is unfolded into the states that its own history and updates tell, so that n
 end at the beginning.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from collectors.jsonlines import JsonLines, Line
-from collectors.playback import Pace, play
-from collectors.times import from_us, moved, to_us
+from collectors.kit.jsonlines import Line
+from collectors.kit.playback import Played
+from collectors.kit.times import from_us, moved, to_us
 from pipeline.decoding import check, load
 from pipeline.errors import SetAside
 from pipeline.model import Incident
-from pipeline.ports import Clock, Item
 from pipeline.values import to_ms
 
-_NO_SHIFT = timedelta(0)
 
-
-class RecordedIncidents:
+class RecordedIncidents(Played):
     """A source of incidents that plays files in the order of ``at``; ``-`` is standard input.
 
     ``speed``, ``begin`` and ``shift`` as for recorded posts. Raises Misuse for a file that is
     missing or broken.
     """
-
-    def __init__(
-        self,
-        name: str,
-        paths: Sequence[Path],
-        clock: Clock,
-        speed: float | None = None,
-        shift: timedelta = _NO_SHIFT,
-        begin: datetime | None = None,
-    ) -> None:
-        self.name = name
-        self._shift = shift
-        self._pace = Pace(clock, speed, begin)
-        self._lines = JsonLines(paths, self._moments)
-
-    def __len__(self) -> int:
-        """How many items there are in all; reads the files through when asked first."""
-        return len(self._lines)
-
-    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        """See ``Collector.items``. A cursor made for other files starts from the beginning."""
-        return play(self._lines, self._word, self._pace, cursor, stop)
 
     def _moments(self, data: bytes) -> list[int]:
         incident, is_record = self._read(data)

@@ -11,17 +11,16 @@ from typing import Any, Final
 
 from pydantic import Field
 
-from collectors.incidents import paths
-from collectors.incidents.asking import Detailed, asking
-from collectors.incidents.pieces import dicts, named, piece, steps, texts
-from collectors.incidents.reception import Reception, signed
-from collectors.incidents.signing import Scheme
-from collectors.incidents.tool import AskedSettings, House, Tool, made
+from collectors.incidents.kit import paths
+from collectors.incidents.kit.asking import Detailed, asking
+from collectors.incidents.kit.pieces import dicts, named, piece, steps, texts
+from collectors.incidents.kit.reception import signed
+from collectors.incidents.kit.signing import Scheme
+from collectors.incidents.kit.tool import AskedSettings, House, Tool, made
 from collectors.kit.budget import Window
 from collectors.kit.markup import plain
-from collectors.kit.secret import secret
+from collectors.kit.times import instant
 from collectors.kit.web import Web
-from collectors.times import instant
 from pipeline.errors import SetAside
 from pipeline.model import Incident, Status, Update
 from pipeline.ports import Clock
@@ -62,35 +61,13 @@ class RootlySettings(AskedSettings):
     url: str = Field(ADDRESS, pattern=r"^https?://[^\s/]+", description="Its API.")
 
 
-def rootly(
-    name: str,
-    clock: Clock,
-    *,
-    url: str = ADDRESS,
-    token_from: str | None = None,
-    secret_from: str | None = None,
-    poll_seconds: float = 60,
-    look_back_days: float = 7,
-    **given: Any,
-) -> Tool:
+def rootly(name: str, clock: Clock, **given: Any) -> Tool:
     """The source. Raises Misuse when a credential that the settings name is not set."""
+    told = RootlySettings(**given)
     house = House.of("rootly", given)
-    poller = reception = None
-    if token_from is not None:
-        key = secret(name, "token_from", token_from).get_secret_value()
-        web = Web(name, clock, setting="token_from", headers={"authorization": f"Bearer {key}"})
-        poller = asking(
-            name,
-            clock,
-            Incidents(web, url, house),
-            CALLS,
-            poll_seconds=poll_seconds,
-            look_back_days=look_back_days,
-        )
-    if secret_from is not None:
-        verify = signed(name, secret_from, SCHEME)
-        reception = Reception(name, clock, verify, lambda told: event(told, house))
-    return made(name, clock, house, poller, reception)
+    poller = asking(name, clock, told, lambda web: Incidents(web, told.url, house), CALLS)
+    verify = None if told.secret_from is None else signed(name, told.secret_from, SCHEME)
+    return made(name, clock, house, poller, verify, lambda sent: event(sent, house))
 
 
 class Incidents(Detailed):

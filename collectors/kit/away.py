@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from collectors.times import to_us
+from collectors.kit.times import to_us
 
 #: How many posts that are away a cursor remembers; of older ones it is not told that they are back.
 MOST: Final = 2_000

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from collectors.times import to_us
+from collectors.kit.times import to_us
 
 #: Calls are remembered by the thirtieth of a window in which they were made, and count until the
 #: whole thirtieth has left the window: a cursor stays small, and we only ever err on the safe side.

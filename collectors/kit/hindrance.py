@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from collectors.kit.causes import DISCONNECTED, RATE_LIMITED, STOPPED
 from collectors.kit.limits import Limited
 from collectors.kit.progress import Place
-from collectors.times import from_us
+from collectors.kit.times import from_us
 from pipeline.errors import TryLater
 
 

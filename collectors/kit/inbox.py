@@ -18,7 +18,7 @@ import orjson
 
 from collectors.kit.causes import STOPPED
 from collectors.kit.polling import Value
-from collectors.times import from_us, to_us
+from collectors.kit.times import from_us, to_us
 from pipeline.model import Coverage
 from pipeline.ports import Clock, Item
 

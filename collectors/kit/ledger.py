@@ -6,7 +6,7 @@ from datetime import datetime
 
 from collectors.kit.causes import BUDGET_SPENT
 from collectors.kit.progress import Place, Progress
-from collectors.times import from_us, to_us
+from collectors.kit.times import from_us, to_us
 from pipeline.model import Coverage
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from collectors.times import instant
+from collectors.kit.times import instant
 from pipeline.errors import TryLater
 
 #: Whoever asks for less or more is not believed, in seconds: the windows of the platforms we know

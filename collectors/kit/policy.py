@@ -23,10 +23,9 @@ def policy(platform: str) -> Policy:
     return known.get(platform, known["default"])
 
 
-def retained() -> dict[str, int]:
-    """How many days texts may be kept, for the platforms that say so."""
-    told = {name: terms.retain_days for name, terms in _policies().items()}
-    return {name: days for name, days in told.items() if days is not None}
+def platforms() -> list[str]:
+    """The platforms that have a policy of their own."""
+    return [name for name in _policies() if name != "default"]
 
 
 @cache

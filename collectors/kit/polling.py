@@ -26,8 +26,8 @@ from collectors.kit.money import Purse
 from collectors.kit.progress import Place, Progress
 from collectors.kit.silence import Silence
 from collectors.kit.streaming import opening, streamed_on
+from collectors.kit.times import LONGEST_WAIT, from_us, to_us
 from collectors.kit.web import Stopped
-from collectors.times import from_us, to_us
 from pipeline.errors import TryLater
 from pipeline.model import Decision, Incident, Mention, Removal
 from pipeline.ports import Clock, Item, Unreadable
@@ -35,8 +35,6 @@ from pipeline.roles import pause
 
 Value: TypeAlias = Mention | Removal | Decision | Incident | Unreadable
 
-#: A source that has nothing to say says so at least once a second (see ``Collector.items``).
-LONGEST_WAIT = 1.0
 #: How long a pause for want of money lasts before it is told, and how often from then on.
 FIRST_PIECE, PIECE = timedelta(minutes=1), timedelta(minutes=15)
 

@@ -10,7 +10,7 @@ import orjson
 
 from collectors.kit.budget import Budget
 from collectors.kit.money import Purse
-from collectors.times import to_us
+from collectors.kit.times import to_us
 
 log = logging.getLogger(__name__)
 

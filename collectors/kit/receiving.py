@@ -15,8 +15,6 @@ from pipeline.ports import Clock, Item
 
 MOST_BYTES: Final = 1_048_576
 PER_MINUTE: Final = 600
-#: Bytes of what makes no sense that are kept as a dead letter.
-KEPT: Final = 64 * 1024
 
 #: Status, one line, and after how many seconds to come back.
 Answer: TypeAlias = tuple[int, str, float | None]

@@ -10,14 +10,13 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
-from collectors.kit.web import CONNECT, READ
+from collectors.kit.web import CONNECT, MOST_BYTES, READ
 
 if TYPE_CHECKING:
     from requests import PreparedRequest, Response, Session
 
 #: Seconds that a whole answer may take.
 LONGEST: Final = 30.0
-MOST_BYTES: Final = 32 * 1_048_576
 _PIECE: Final = 65_536
 
 

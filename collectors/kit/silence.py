@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from collectors.times import from_us, to_us
+from collectors.kit.times import from_us, to_us
 
 #: What was long ago says little of the rate today: its weight halves in this time.
 HALF_LIFE = timedelta(days=1)

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import Any, Protocol
 
 from collectors.kit.progress import Place, Progress
-from collectors.times import to_us
+from collectors.kit.times import to_us
 
 
 class Streaming(Protocol):

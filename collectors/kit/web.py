@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from collectors.kit.breaker import REFUSED, Breaker
 from collectors.kit.limits import refusal
-from collectors.trouble import told
+from collectors.kit.trouble import told
 from pipeline.decoding import load
 from pipeline.errors import GiveUp, SetAside, TryLater
 from pipeline.ports import Clock
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 #: Seconds for connecting, and between two pieces of an answer: a stop waits no longer for both.
 CONNECT: Final = 1.5
 READ: Final = 3.3
-MOST_BYTES = 32 * 1_048_576
+#: A status page with 500 components and 50 incidents has about a megabyte, a page of posts less.
+MOST_BYTES: Final = 32 * 1_048_576
 
 
 def patience() -> "httpx.Timeout":

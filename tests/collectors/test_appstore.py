@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from collectors.appstore import AppStore, AppStoreSettings
+from collectors.appstore.source import AppStore, AppStoreSettings
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
-from pipeline.model import Mention
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
 from tests.servers import appstore
 from tests.servers.platform import document, served
 
@@ -18,9 +17,8 @@ from tests.servers.platform import document, served
 @pytest.fixture
 def platform(monkeypatch: pytest.MonkeyPatch) -> Iterator[appstore.AppStore]:
     with served(appstore.AppStore()) as running:
-        found = cast(appstore.AppStore, running)
-        monkeypatch.setenv("ACME_KEY", found.key)
-        yield found
+        monkeypatch.setenv("ACME_KEY", running.key)
+        yield running
 
 
 def source(platform: appstore.AppStore, clock: ManualClock, **more: Any) -> AppStore:
@@ -78,10 +76,6 @@ class TestConnect(PlatformContract):
             calls=(3_000, timedelta(hours=1)),
             setting="key_from",
         )
-
-
-def mentions(listener: Listener) -> list[Mention]:
-    return [value for value in listener.came if isinstance(value, Mention)]
 
 
 def look(platform: appstore.AppStore, clock: ManualClock, **more: Any) -> Listener:

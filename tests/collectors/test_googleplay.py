@@ -3,19 +3,17 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import cast
 
 import pytest
 
-from collectors.googleplay import GooglePlay
+from collectors.googleplay.source import GooglePlay
 from config.settings import Settings
 from config.wiring import labeller
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp, Misuse
-from pipeline.model import Mention
 from pipeline.ports import Unreadable
 from pipeline.steps.text import prepare
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
 from tests.servers import googleplay
 from tests.servers.platform import Fault, served
 
@@ -30,9 +28,8 @@ def platform(
     clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[googleplay.GooglePlay]:
     with served(googleplay.GooglePlay(clock)) as running:
-        found = cast(googleplay.GooglePlay, running)
-        monkeypatch.setenv("ACME_KEY", found.key)
-        yield found
+        monkeypatch.setenv("ACME_KEY", running.key)
+        yield running
 
 
 def source(platform: googleplay.GooglePlay, clock: ManualClock) -> GooglePlay:
@@ -66,10 +63,6 @@ class TestContract(PlatformContract):
             calls=(150, timedelta(hours=1)),
             setting="key_from",
         )
-
-
-def mentions(listener: Listener) -> list[Mention]:
-    return [value for value in listener.came if isinstance(value, Mention)]
 
 
 def look(platform: googleplay.GooglePlay, clock: ManualClock) -> Listener:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -20,7 +20,7 @@ ACME = Track(name="acme", terms=("acme",))
 @pytest.fixture
 def platform() -> Iterator[hackernews.HackerNews]:
     with served(hackernews.HackerNews()) as running:
-        yield cast(hackernews.HackerNews, running)
+        yield running
 
 
 def source(platform: hackernews.HackerNews, clock: ManualClock, **more: Any) -> HackerNews:

@@ -3,17 +3,18 @@
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from collectors.mastodon import Mastodon
+from collectors.mastodon import source as asked
+from collectors.mastodon.source import Mastodon
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
-from pipeline.model import Mention, Removal
+from pipeline.model import Removal
 from pipeline.ports import Unreadable
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
 from tests.servers import mastodon
 from tests.servers.platform import Fault, served
 
@@ -23,7 +24,7 @@ ACME = Track(name="acme", terms=("acme",), hashtags=("acme",))
 @pytest.fixture
 def platform() -> Iterator[mastodon.Mastodon]:
     with served(mastodon.Mastodon()) as running:
-        yield cast(mastodon.Mastodon, running)
+        yield running
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +43,8 @@ class TestContract(PlatformContract):
     kind = "mastodon"
 
     @pytest.fixture
-    def stage(self, platform: mastodon.Mastodon) -> Stage:
+    def stage(self, platform: mastodon.Mastodon, monkeypatch: pytest.MonkeyPatch) -> Stage:
+        monkeypatch.setattr(asked, "LIMIT", 10)  # Mastodon.py takes 3 ms for each status
         clock = ManualClock(START)
 
         def post(number: int, at: datetime) -> None:
@@ -53,14 +55,10 @@ class TestContract(PlatformContract):
             clock,
             post,
             lambda: source(platform, clock, token_from=None),
-            page=40,
+            page=10,
             spoil=lambda number: platform.statuses[number].update(content="x" * 1_100_000),
             calls=(250, timedelta(minutes=5)),
         )
-
-
-def mentions(listener: Listener) -> list[Mention]:
-    return [value for value in listener.came if isinstance(value, Mention)]
 
 
 def look(platform: mastodon.Mastodon, clock: ManualClock, **more: Any) -> Listener:
@@ -232,7 +230,8 @@ def test_what_the_streams_did_not_tell_is_found_by_looking_again(
     suspended = platform.statuses[3]["account"] | {"suspended": True}
     platform.statuses[3]["account"] = suspended
     platform.statuses[4] |= {"content": "<p>Acme is up</p>", "edited_at": START.isoformat()}
-    listener = Listener(source(platform, clock, token_from=None, held=held))
+    seldom = {"token_from": None, "poll_seconds": 300}
+    listener = Listener(source(platform, clock, held=held, **seldom))
     listener.for_(timedelta(minutes=5), clock)
     removals = [value for value in listener.came if isinstance(value, Removal)]
     assert {(one.removal, one.kind) for one in removals} == {
@@ -246,6 +245,35 @@ def test_what_the_streams_did_not_tell_is_found_by_looking_again(
         (f"mastodon:{host}/2", "erased"), (f"mastodon:{host}/3", "shown"),
     ]  # fmt: skip
     assert not any("/9" in asked.path for asked in platform.asked)
+
+
+@pytest.mark.parametrize("token", ["ACME_TOKEN", None])
+@pytest.mark.parametrize("status", [403, 401, 500])
+def test_a_status_that_is_refused_again_and_again_holds_up_no_other(
+    platform: mastodon.Mastodon, status: int, token: str | None
+) -> None:
+    """It is put behind the others, and neither ends the source nor speaks for its token."""
+    clock = ManualClock(START)
+    host = platform.url.removeprefix("http://")
+    platform.post(9, START, "Acme")
+    ids = [f"{host}/{number}" for number in range(1, 5)]
+
+    def held(name: str, since: datetime, after: str, most: int) -> list[str]:
+        return [one for one in ids if one > after][:most]
+
+    ask = platform.reply
+    refused = Fault(status, b'{"error": "no"}', (("Content-Type", "application/json"),))
+    platform.reply = lambda asked: (  # type: ignore[method-assign]
+        refused if asked.path.endswith(("statuses/1", "statuses/3")) else ask(asked)
+    )
+    listener = Listener(source(platform, clock, token_from=token, held=held))
+    listener.for_(timedelta(hours=1), clock)
+    told = {value.removal for value in listener.came if isinstance(value, Removal)}
+    assert told == {f"mastodon:{host}/2", f"mastodon:{host}/4"}
+    asked = [one.path for one in platform.asked if one.path.endswith("statuses/1")]
+    assert len(asked) == 4
+    listener.stop.set()
+    listener.kill()
 
 
 def test_a_mention_that_came_late_is_no_end(platform: mastodon.Mastodon) -> None:

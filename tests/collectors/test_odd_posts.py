@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import Any
 
-from collectors.bluesky import Bluesky
+from collectors.bluesky.jetstream import Bluesky
 from collectors.hackernews import HackerNews
-from collectors.mastodon import Mastodon
+from collectors.kit.times import to_us
+from collectors.mastodon.source import Mastodon
 from collectors.rss import Rss
-from collectors.times import to_us
 from pipeline.clock import ManualClock
 from pipeline.model import Mention, Removal
 from pipeline.ports import Collector, Unreadable

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from collectors import jsonlines
+from collectors.kit import jsonlines
 from collectors.recorded import Recorded
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
@@ -96,7 +96,7 @@ def test_a_line_without_end_does_not_fill_the_memory(
 ) -> None:
     """Of a line longer than any word only the beginning is kept, and the next line is read."""
     monkeypatch.setattr(jsonlines, "MAX_LINE", 1_000)
-    monkeypatch.setattr(jsonlines, "KEPT_OF_LONG_LINE", 10)
+    monkeypatch.setattr(jsonlines, "KEPT", 10)
     path = write(tmp_path / "posts", ["x" * 5_500, post(1, at(1)), "y" * 999])
     values = [item.value for item in all_items(recorded(path))]
     assert isinstance(values[0], Unreadable)
@@ -135,6 +135,17 @@ def test_a_broken_gzip_file_is_misuse(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b'{"source": "x"}\n' * 1_000)[:-20])
     with pytest.raises(Misuse, match=r"torn\.gz"):
         all_items(recorded(path))
+
+
+@pytest.mark.parametrize("data", [b"\x89PNG and so on", b'{"source": "x"}\n'])
+def test_what_is_called_gz_and_is_none_is_misuse(tmp_path: Path, data: bytes) -> None:
+    """Its lines would all be dead letters, or it was unpacked and should be called so."""
+    path = tmp_path / "posts.jsonl.gz"
+    path.write_bytes(data)
+    with pytest.raises(Misuse, match=r"posts\.jsonl\.gz: named \.gz, but it is no gzip file"):
+        all_items(recorded(path))
+    path.write_bytes(b"")
+    assert all_items(recorded(path)) == []
 
 
 def test_what_is_no_file_is_misuse(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -12,7 +12,7 @@ from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
 from pipeline.model import Mention
 from pipeline.ports import Unreadable
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
 from tests.servers import rss
 from tests.servers.platform import Fault, served
 
@@ -20,7 +20,7 @@ from tests.servers.platform import Fault, served
 @pytest.fixture
 def feed() -> Iterator[rss.Rss]:
     with served(rss.Rss()) as running:
-        yield cast(rss.Rss, running)
+        yield running
 
 
 def source(feed: rss.Rss, clock: ManualClock, **more: Any) -> Rss:
@@ -52,10 +52,6 @@ class TestContract(PlatformContract):
             reach=10,
             calls=(120, timedelta(hours=1)),
         )
-
-
-def mentions(listener: Listener) -> list[Mention]:
-    return [value for value in listener.came if isinstance(value, Mention)]
 
 
 def look(feed: rss.Rss, clock: ManualClock, **more: Any) -> list[Mention]:

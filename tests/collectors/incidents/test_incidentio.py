@@ -2,31 +2,26 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
 
 from collectors.incidents import incidentio
-from collectors.incidents.tool import House, Tool
+from collectors.incidents.kit.tool import House, Tool
 from collectors.kit.signature import key_of, signature
 from pipeline.clock import ManualClock
 from pipeline.model import Incident
-from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig
+from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import incidentio as server
 from tests.servers.platform import served
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", "a-key")
-
-
 @pytest.fixture
 def platform() -> Iterator[server.IncidentIo]:
     with served(server.IncidentIo()) as running:
-        yield cast(server.IncidentIo, running)
+        yield running
 
 
 def asked(platform: server.IncidentIo, clock: ManualClock, **more: Any) -> Tool:
@@ -42,7 +37,7 @@ class TestAsked(PlatformContract):
 
     @pytest.fixture
     def stage(self, platform: server.IncidentIo, monkeypatch: pytest.MonkeyPatch) -> Stage:
-        monkeypatch.setattr(incidentio, "PAGE", 4)
+        monkeypatch.setattr(incidentio, "PAGE", 12)  # a look reads the whole day
         clock = ManualClock(START)
 
         def spoil(number: int) -> None:
@@ -53,15 +48,11 @@ class TestAsked(PlatformContract):
             clock,
             lambda number, at: platform.declare(f"I{number}", at, f"Acme is down post {number}"),
             lambda: asked(platform, clock),
-            page=4,
+            page=12,
             spoil=spoil,
             setting="token_from",
             calls=(600, timedelta(minutes=1)),
         )
-
-
-def at(minute: int) -> datetime:
-    return START + timedelta(minutes=minute)
 
 
 def whole(minute: int, state: str, **more: Any) -> dict[str, Any]:

@@ -1,18 +1,18 @@
 """Jira Service Management over a local server that speaks Jira's API, and by its webhooks."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from collectors.incidents import jsm
-from collectors.incidents.tool import House, Tool
+from collectors.incidents.kit.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
 from pipeline.model import Incident
 from pipeline.ports import Unreadable
-from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig
+from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import jsm as server
 from tests.servers.platform import Fault, served
@@ -20,15 +20,10 @@ from tests.servers.platform import Fault, served
 SITE = "https://acme.atlassian.example"
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", "a-key")
-
-
 @pytest.fixture
 def platform() -> Iterator[server.Jira]:
     with served(server.Jira()) as running:
-        yield cast(server.Jira, running)
+        yield running
 
 
 def asked(platform: server.Jira, clock: ManualClock, **more: Any) -> Tool:
@@ -79,10 +74,6 @@ def test_one_that_went_since_it_was_listed_does_not_hold_up_the_others(
     platform.create("OPS-4", clock.now(), "Acme is down post 4")
     listener.for_(timedelta(minutes=5), clock)
     assert sorted(listener.numbers) == [1, 3, 4]
-
-
-def at(minute: int) -> datetime:
-    return START + timedelta(minutes=minute)
 
 
 def moved(minute: int, status: str, title: str = "Checkout fails") -> dict[str, Any]:

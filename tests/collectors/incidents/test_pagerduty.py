@@ -3,13 +3,13 @@
 import json
 import threading
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from collectors.incidents import pagerduty
-from collectors.incidents.tool import House, Tool
+from collectors.incidents.kit.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
 from pipeline.model import Incident
@@ -18,6 +18,7 @@ from tests.contracts.incident_tool import (
     VARIABLE,
     IncidentToolContract,
     Rig,
+    at,
     incidents,
     reading,
 )
@@ -28,15 +29,10 @@ from tests.servers.platform import Fault, served
 HOUSE = House("pagerduty")
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", "a-key")
-
-
 @pytest.fixture
 def platform() -> Iterator[server.PagerDuty]:
     with served(server.PagerDuty()) as running:
-        yield cast(server.PagerDuty, running)
+        yield running
 
 
 def asked(platform: server.PagerDuty, clock: ManualClock, **more: Any) -> Tool:
@@ -67,10 +63,6 @@ class TestAsked(PlatformContract):
             setting="token_from",
             calls=(300, timedelta(minutes=1)),
         )
-
-
-def at(minute: int) -> datetime:
-    return START + timedelta(minutes=minute)
 
 
 def whole(**more: Any) -> dict[str, Any]:

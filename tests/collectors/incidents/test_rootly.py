@@ -1,16 +1,16 @@
 """Rootly over a local server that speaks its API, and by its webhooks."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
-from typing import Any, cast
+from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from collectors.incidents import rootly
-from collectors.incidents.tool import House, Tool
+from collectors.incidents.kit.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.model import Incident
-from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig
+from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
 from tests.contracts.platform import START, Listener, PlatformContract, Stage
 from tests.servers import rootly as server
 from tests.servers.platform import served
@@ -18,15 +18,10 @@ from tests.servers.platform import served
 HOUSE = House("rootly")
 
 
-@pytest.fixture(autouse=True)
-def _key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ACME_KEY", "a-key")
-
-
 @pytest.fixture
 def platform() -> Iterator[server.Rootly]:
     with served(server.Rootly()) as running:
-        yield cast(server.Rootly, running)
+        yield running
 
 
 def asked(platform: server.Rootly, clock: ManualClock, **more: Any) -> Tool:
@@ -56,10 +51,6 @@ class TestAsked(PlatformContract):
             setting="token_from",
             calls=(600, timedelta(minutes=1)),
         )
-
-
-def at(minute: int) -> datetime:
-    return START + timedelta(minutes=minute)
 
 
 def whole(minute: int, **more: Any) -> dict[str, Any]:

@@ -3,15 +3,15 @@
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.incidents import statuspage_answers as answers
-from collectors.incidents.names import Names
-from collectors.incidents.statuspage import Statuspage
+from collectors.incidents.kit.names import Names
+from collectors.incidents.statuspage import answers
+from collectors.incidents.statuspage.source import Statuspage
 from pipeline.clock import ManualClock
 from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident, StatusAt
@@ -92,7 +92,7 @@ class TestPlatform(PlatformContract):
     def stage(self) -> Iterator[Stage]:
         clock = ManualClock(START)
         with served(Pages()) as running:
-            pages = cast(Pages, running)
+            pages = running
 
             def post(number: int, at: datetime) -> None:
                 told = incident(f"n{number}", ("investigating", at.isoformat()))

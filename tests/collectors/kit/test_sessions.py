@@ -3,7 +3,7 @@
 import gzip
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,6 @@ class Echo(Platform):
 
     def reply(self, asked: Asked) -> Fault:
         return Fault(200, b"{}")
-
-    def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
-        while not self.released.wait(0.05):
-            write(b" ")
 
 
 @pytest.fixture
@@ -73,7 +69,7 @@ def test_a_drip_ends_when_told_to_stop_or_after_a_while(
     platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then must not hold anybody."""
-    platform.always = Fault(kind="stream")
+    platform.always = Fault(stream=platform.drip)
     stop = threading.Event()
     threading.Timer(0.2, stop.set).start()
     began = time.monotonic()

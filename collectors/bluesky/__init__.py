@@ -1,0 +1,1 @@
+"""Bluesky: Jetstream, which tells all, and the search, which is asked."""

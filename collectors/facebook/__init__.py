@@ -1,0 +1,1 @@
+"""Facebook: a page's feed and tags, asked for or pushed."""

@@ -1,0 +1,1 @@
+"""Atlassian Statuspage and those that speak like it."""

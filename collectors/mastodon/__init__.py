@@ -1,0 +1,1 @@
+"""Mastodon: an instance's timelines, notifications and streams."""

@@ -1,0 +1,1 @@
+"""Reddit: a search, subreddits and their comments."""

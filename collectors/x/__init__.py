@@ -1,0 +1,1 @@
+"""X: the recent search, the filtered stream, and what became of posts."""
