@@ -354,6 +354,14 @@ class Warehouse(Protocol):
         """A number that grows with every write, cheap enough to be asked four times a second."""
         ...
 
+    def roll_up(self, at: datetime) -> int:
+        """Counts anew, by hour and incident, what changed since the last time; 0 if nothing did.
+
+        The views say the same before and after; they answer faster. In a transaction of its own,
+        with bounded memory; may be called at any time, also twice. Raises TryLater.
+        """
+        ...
+
     def snapshot(self) -> None:
         """Refreshes the copy that other processes may read while this one owns the warehouse."""
         ...

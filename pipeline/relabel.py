@@ -44,12 +44,12 @@ _SAME: Final = [
 Changes = Counter[tuple[str, str | None, str | None]]
 
 
-def target(warehouse: Warehouse, model: str, again: bool) -> str:
+def target(warehouse: Warehouse, model: str, again: bool, begun: str | None = None) -> str:
     """The name under which this run's labels are kept: newer than all that it replaces.
 
-    A run that was killed goes on under its own name, unless ``again``. The number of the run tells
-    these rows from those that the model named as they came in. Raises Misuse where a newer model
-    was at work.
+    A run that was killed goes on under its own name; with ``again`` only if it is ``begun``, the
+    name of one that did not come to its end. The number of the run tells these rows from those
+    that the model named as they came in. Raises Misuse where a newer model was at work.
     """
     (row,) = warehouse.rows("newest_model")
     newest: str = row["model"] or ""
@@ -59,6 +59,8 @@ def target(warehouse: Warehouse, model: str, again: bool) -> str:
             f"the warehouse holds labels of {newest}, which is newer than this model ({model}): "
             "name the newer one with --model"
         )
+    if begun is not None and begun.startswith(f"{model}{RUN}") and newest <= begun:
+        return begun
     if runs and not again:
         return newest
     number = int(newest.partition(RUN)[2] or 0) if runs else 0

@@ -25,6 +25,10 @@ from pipeline.tally import Tally
 log = logging.getLogger(__name__)
 
 STAGE = "store"
+#: So long a roll-up of the counts waits for the next: what came since is counted by who asks.
+ROLL_UP_SECONDS = 20.0
+#: And so many times as long as the last one took, so that it is a small part of the work.
+ROLL_UP_SHARE = 10
 KIND_OF: dict[str, type[Word]] = {
     topics.LINKS: LateLink,
     topics.CAMPAIGNS: Campaign,
@@ -42,16 +46,25 @@ class Store:
     the warehouse's contract. Mentions whose text was erased get tombstones on ``mentions``,
     ``feedback`` and ``campaigns``, and on ``links``, whose reasons quote it, before the commit;
     dead letters that hold data of what was to be erased go, too.
-    ``totals`` counts records by kind, and dead ones.
+    ``totals`` counts records by kind, and dead ones. Every ``roll_up_seconds`` (None: never) it has
+    the warehouse count anew what changed, which nobody's answer depends on.
     """
 
     def __init__(
-        self, broker: Broker, warehouse: Warehouse, clock: Clock, *, batch: int = 2_000
+        self,
+        broker: Broker,
+        warehouse: Warehouse,
+        clock: Clock,
+        *,
+        batch: int = 2_000,
+        roll_up_seconds: float | None = ROLL_UP_SECONDS,
     ) -> None:
         self._broker = broker
         self._warehouse = warehouse
         self._clock = clock
         self._batch = batch
+        self._roll_up_seconds = roll_up_seconds
+        self._roll_up_at = time.monotonic() + (roll_up_seconds or 0.0)
         self._consumer = broker.consumer("store", [topics.FEEDBACK, *KIND_OF])
         self._producer = broker.producer()
         self.totals: Counter[str] = Counter()
@@ -64,12 +77,22 @@ class Store:
             records = self._consumer.poll(self._batch, timeout)
             if records:
                 self._handle(records)
+            self._roll_up()
         except TryLater:
             self._consumer.rewind()
             self._producer.close()
             self._producer = self._broker.producer()
             raise
         return len(records)
+
+    def _roll_up(self) -> None:
+        """Rolls the counts up when it is time: what is late then is only slower to be counted."""
+        if self._roll_up_seconds is None or time.monotonic() < self._roll_up_at:
+            return
+        began = time.monotonic()
+        self._warehouse.roll_up(self._clock.now())
+        ended = time.monotonic()
+        self._roll_up_at = ended + max(self._roll_up_seconds, ROLL_UP_SHARE * (ended - began))
 
     def close(self) -> None:
         """Leaves without a commit; the warehouse stays open."""

@@ -13,6 +13,8 @@ COVERAGE = "coverage"
 SPEND = "spend"
 CURSORS = "cursors"
 DEADLETTER = "deadletter"
+#: How long dead letters can be kept at most.
+DEAD_LETTER_DAYS = 7
 
 #: Topics with text are compacted and bounded, so that a tombstone reaches every copy of a text.
 TOPICS = (
@@ -26,5 +28,5 @@ TOPICS = (
     Topic(COVERAGE, partitions=1, retention_hours=30 * 24),
     Topic(SPEND, partitions=1, compacted=True),
     Topic(CURSORS, compacted=True),
-    Topic(DEADLETTER, partitions=1, compacted=True, retention_hours=7 * 24),
+    Topic(DEADLETTER, partitions=1, compacted=True, retention_hours=DEAD_LETTER_DAYS * 24),
 )

@@ -51,10 +51,7 @@ MENTION = pa.schema(
         ("source", _TEXT),
         ("kind", _TEXT),
         ("author_key", _TEXT),
-        ("text", _TEXT),
         ("lang", _TEXT),
-        ("said_place", _TEXT),
-        ("hashtags", _LIST),
         ("rating", _REAL),
         ("engagement", _TEXT),
         ("said_at", _TIME),
@@ -66,11 +63,13 @@ MENTION = pa.schema(
         ("repeat_kind", _TEXT),
         ("repeat_of", _TEXT),
         ("repeat_group", _TEXT),
-        ("label_evidence", _TEXT),
+        ("claims", _LIST),
+        ("place_in", _TEXT),
         ("is_hidden", _BOOL),
         ("is_erased", _BOOL),
         ("updated_at", _TIME),
         ("arrival", _INT),
+        ("valid_from", _TIME),
         *(
             field
             for _, column in HEAD_COLUMNS
@@ -78,10 +77,15 @@ MENTION = pa.schema(
         ),
     ]
 )
-IDENTITY = pa.schema(
+PRIVATE = pa.schema(
     [
         ("mention_id", _TEXT),
         ("version", _INT),
+        ("model", _TEXT),
+        ("text", _TEXT),
+        ("said_place", _TEXT),
+        ("hashtags", _LIST),
+        ("label_evidence", _TEXT),
         ("author_id", _TEXT),
         ("handle", _TEXT),
         ("url", _TEXT),
@@ -105,10 +109,17 @@ LINK = pa.schema(
         ("made_by", _TEXT),
         ("evidence", _TEXT),
         ("updated_at", _TIME),
+        ("arrival", _INT),
     ]
 )
 CAMPAIGN = pa.schema(
-    [("mention_id", _TEXT), ("mention_version", _INT), ("kind", _TEXT), ("updated_at", _TIME)]
+    [
+        ("mention_id", _TEXT),
+        ("mention_version", _INT),
+        ("kind", _TEXT),
+        ("updated_at", _TIME),
+        ("arrival", _INT),
+    ]
 )
 INCIDENT = pa.schema(
     [
@@ -132,6 +143,7 @@ INCIDENT = pa.schema(
         ("history", _TEXT),
         ("record", _TEXT),
         ("updated_at", _TIME),
+        ("arrival", _INT),
     ]
 )
 DECISION = pa.schema(
@@ -143,6 +155,7 @@ DECISION = pa.schema(
         ("decided_by", _TEXT),
         ("decided_at", _TIME),
         ("updated_at", _TIME),
+        ("arrival", _INT),
     ]
 )
 COVERAGE = pa.schema(
@@ -208,22 +221,16 @@ def _reasons(evidence: Sequence[Evidence]) -> list[dict[str, Any]]:
 
 
 def mention_row(word: Feedback, state: State, at: datetime, arrival: int) -> list[Any]:
-    """A row of ``MENTION``; an erased one has nothing that its author wrote."""
+    """A row of ``MENTION``: nothing that its author wrote, of an erased one not even counts."""
     m, repeat, labels = word.mention, word.repeat, word.labels
-    kept: list[Any] = [m.text, m.lang, m.place, m.hashtags, m.rating]
-    engagement = _json(m.engagement) if m.engagement else None
-    evidence = None
+    rating, engagement = m.rating, _json(m.engagement) if m.engagement else None
     if state.is_erased:
-        kept, engagement = [None, m.lang, None, None, None], None
-    elif found := {h: _reasons(label.evidence) for h, label in labels.items() if label.evidence}:
-        evidence = _json(found)
+        rating, engagement = None, None
     row = [
-        *(m.id, m.source, m.kind, state.author_key),
-        *kept,
-        engagement,
+        *(m.id, m.source, m.kind, state.author_key, m.lang, rating, engagement),
         *(naive(m.said_at), naive(m.event_at), naive(m.seen_at), m.tracks, m.version, word.model),
-        *(repeat.kind, repeat.of, repeat.group, evidence),
-        *(state.is_hidden, state.is_erased, at, arrival),
+        *(repeat.kind, repeat.of, repeat.group, _claimed(word), _place_in(word)),
+        *(state.is_hidden, state.is_erased, at, arrival, at),
     ]
     for head, _ in HEAD_COLUMNS:
         label = labels.get(head)
@@ -231,12 +238,28 @@ def mention_row(word: Feedback, state: State, at: datetime, arrival: int) -> lis
     return row
 
 
-def identity_row(m: Mention) -> list[Any]:
-    """A row of ``IDENTITY``."""
+def private_row(word: Feedback) -> list[Any]:
+    """A row of ``PRIVATE``: what was said, by whom and where."""
+    m = word.mention
+    found = {h: _reasons(label.evidence) for h, label in word.labels.items() if label.evidence}
     return [
-        *(m.id, m.version, m.author_id, m.author.handle, m.url),
+        *(m.id, m.version, word.model, m.text, m.place, m.hashtags),
+        _json(found) if found else None,
+        *(m.author_id, m.author.handle, m.url),
         *(m.reply_to, m.repost_of, m.quote_of, m.thread, m.mentions, m.links),
     ]
+
+
+def _claimed(word: Feedback) -> list[str] | None:
+    """The claims that a post makes, None for none."""
+    label = word.labels.get(claims.HEAD)
+    return sorted({e.kind for e in label.evidence}) or None if label else None
+
+
+def _place_in(word: Feedback) -> str | None:
+    """The region or country of the label ``place``: its second reason."""
+    label = word.labels.get("place")
+    return label.evidence[1].value if label and len(label.evidence) > 1 else None
 
 
 def late_links(words: Iterable[Feedback]) -> Iterable[LateLink]:
@@ -251,7 +274,9 @@ def late_links(words: Iterable[Feedback]) -> Iterable[LateLink]:
             )
 
 
-def link_table(words: Iterable[LateLink], erased: Container[str], at: datetime) -> pa.Table:
+def link_table(
+    words: Iterable[LateLink], erased: Container[str], at: datetime, arrival: int
+) -> pa.Table:
     """The machine's links. A person's are made from decisions, by the views."""
 
     def rank(word: LateLink) -> tuple[int, str, int, float, str]:
@@ -271,22 +296,24 @@ def link_table(words: Iterable[LateLink], erased: Container[str], at: datetime) 
                 *(w.link.state, w.link.p, w.link.by),
                 None if w.mention in erased else _json(_reasons(w.link.evidence)),
                 at,
+                arrival,
             )
             for w in kept
         ],
     )
 
 
-def campaign_table(words: Sequence[Campaign], at: datetime) -> pa.Table:
+def campaign_table(words: Sequence[Campaign], at: datetime, arrival: int) -> pa.Table:
     """What the watch set aside, by mention."""
     kept = newest(words, lambda c: c.mention, lambda c: (c.mention_version, c.kind))
-    return table(CAMPAIGN, [(c.mention, c.mention_version, c.kind, at) for c in kept])
+    rows = [(c.mention, c.mention_version, c.kind, at, arrival) for c in kept]
+    return table(CAMPAIGN, rows)
 
 
-def incident_table(words: Sequence[Incident], at: datetime) -> pa.Table:
+def incident_table(words: Sequence[Incident], at: datetime, arrival: int) -> pa.Table:
     """The newest record of each incident in the batch."""
     kept = newest(words, lambda i: i.id, lambda i: (i.version, i.at, i.to_json()))
-    return table(INCIDENT, [_incident_row(i, at) for i in kept])
+    return table(INCIDENT, [(*_incident_row(i, at), arrival) for i in kept])
 
 
 def _incident_row(i: Incident, at: datetime) -> list[Any]:
@@ -307,12 +334,12 @@ def _claims(i: Incident) -> list[str]:
     return [] if i.is_proposed else claims.stated([i.title, *(u.body for u in i.updates)])
 
 
-def decision_table(words: Sequence[Decision], at: datetime) -> pa.Table:
+def decision_table(words: Sequence[Decision], at: datetime, arrival: int) -> pa.Table:
     """People's decisions."""
     kept = newest(words, lambda d: d.id, lambda d: (d.at, d.subject, d.verb, d.value, d.by))
     return table(
         DECISION,
-        [(d.id, d.subject, d.verb, d.value, d.by, naive(d.at), at) for d in kept],
+        [(d.id, d.subject, d.verb, d.value, d.by, naive(d.at), at, arrival) for d in kept],
     )
 
 

@@ -1,11 +1,13 @@
 """One SQL for all databases, and what each says in its own way.
 
 ``common_sql`` holds what is the same everywhere. What a database has to say differently stands in
-its own folder (``duckdb_sql``, ``postgres_sql``), in a file of the same name, under a name of its
-own: nothing stands twice. Three things make the difference small:
+its own folder (``duckdb_sql``, ``postgres_sql``, ``clickhouse_sql``), in a file of the same name,
+under a name of its own: nothing stands twice, unless the sentence of its own one begins with
+"Instead". Three things make the difference small:
 
 - words (``words.sql`` of the database): ``@matches(a, b)`` becomes what this database says for it,
-  with ``@1`` in it replaced by ``a`` and ``@*`` by all that stands in the brackets;
+  with ``@1`` in it replaced by ``a`` and ``@*`` by all that stands in the brackets. What most
+  databases say alike stands in ``common_sql/words.sql``; a database's own word comes before it;
 - templates (``templates.sql``): ``@mention_now_of(a, b)`` becomes the section of that name in
   brackets, filled in the same way. Names of relations go in, never values;
 - views are made in the order in which they need each other, wherever they stand.
@@ -24,9 +26,9 @@ from sinks.sql import Query
 
 COMMON: Final = "common_sql"
 #: The files of views, and of the questions that page, watch and sources ask. A new file goes here.
-VIEWS: Final = ("views", "crowd_views")
+VIEWS: Final = ("views", "rollup_views", "crowd_views", "dim_views", "history_views")
 QUERIES: Final = ("export_queries", "queries", "crowd_queries", "source_queries", "relabel_queries")
-_TEMPLATES: Final = ("templates", "crowd_templates")
+_TEMPLATES: Final = ("templates", "crowd_templates", "rollup_templates")
 # Literals and comments are matched too, so that nothing inside them is taken for a use.
 _USE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|@([a-z]\w*)")
 _BRACKETS = re.compile(r"'(?:[^']|'')*'|[(),]")
@@ -35,10 +37,20 @@ _NONE: Final = MappingProxyType[str, Callable[[list[str]], str]]({})
 
 
 class Dialect:
-    """The SQL of one database. ``own`` are words that are made by code, by name."""
+    """The SQL of one database.
 
-    def __init__(self, folder: str, own: Mapping[str, Callable[[list[str]], str]] = _NONE) -> None:
+    ``own`` are words that are made by code, by name. ``migrations`` is the folder of its
+    migrations: databases that name the same one share those of ``common_sql``, too.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        own: Mapping[str, Callable[[list[str]], str]] = _NONE,
+        migrations: str = "migrations",
+    ) -> None:
         self.folder = folder
+        self.migrations = migrations
         self._own = own
 
     def load(self, *files: str) -> dict[str, Query]:
@@ -76,9 +88,9 @@ class Dialect:
         """What a use stands for, and where the text after it begins."""
         given: list[str] = []
         if text[at : at + 1] == "(":
-            given, at = _arguments(text, at)
+            given, at = arguments(text, at)
         if name in self._own:
-            return self._own[name](given), at
+            return self.written_out(self._own[name](given)), at
         word = self._words.get(name)
         body = word or self._templates.get(name)
         if body is None:
@@ -89,7 +101,7 @@ class Dialect:
 
     @cached_property
     def _words(self) -> dict[str, Query]:
-        return self._raw(("words",))
+        return {**sql.load(COMMON, "words"), **sql.load(self.folder, "words")}
 
     @cached_property
     def _templates(self) -> dict[str, Query]:
@@ -102,7 +114,9 @@ class Dialect:
             if not any(sections for _, sections in own):
                 raise ValueError(f"there is no {file}.sql in {COMMON} or {self.folder}")
             for folder, sections in own:
-                if twice := found.keys() & sections.keys():
+                both = found.keys() & sections.keys()
+                twice = {name for name in both if not sections[name].instead}
+                if twice:
                     raise ValueError(f"{folder}/{file}.sql: {sorted(twice)} stand elsewhere, too")
                 found |= sections
         return found
@@ -112,7 +126,7 @@ def _filling(place: str, given: list[str]) -> str:
     return ", ".join(given) if place == "*" else given[int(place) - 1]
 
 
-def _arguments(text: str, at: int) -> tuple[list[str], int]:
+def arguments(text: str, at: int) -> tuple[list[str], int]:
     """What stands in the brackets that open at ``at``, split at commas, and where they end."""
     given, depth, start = list[str](), 0, at + 1
     for mark in _BRACKETS.finditer(text, at):

@@ -23,14 +23,16 @@ from pipeline.model import Removal
 from pipeline.ports import Row, Rows, Table
 from sinks import migrations
 from sinks.dialect import QUERIES, VIEWS, Dialect
-from sinks.duckdb_file import DuckDBFile, Owned, foreign, snapshot_path
+from sinks.duckdb_file import DuckDBFile, snapshot_path
 from sinks.duckdb_query import answer
+from sinks.duckdb_troubles import Owned, foreign
 from sinks.duckdb_write import DuckDBUpserts
-from sinks.keys import Keys, read_or_make_key
-from sinks.ledger import Ledger
+from sinks.keys import Keys, read_key, read_or_make_key
+from sinks.ledger import HELD, Ledger, unknown
 from sinks.migrations import PROGRAM_KEY, SCHEMA
 from sinks.removals import requests
-from sinks.write import Write
+from sinks.rollups import UNCOUNTED, roll_up
+from sinks.write import NUMBERED, Write
 
 PROGRAM = "groundswell"
 #: Rows in a batch of ``stream``.
@@ -38,6 +40,12 @@ STREAMED_ROWS = 10_000
 #: In ``meta`` while bytes of what was erased may stand in the file.
 _HOLDS_ERASED = "holds_erased"
 DUCKDB = Dialect("duckdb_sql")
+#: The last number of arrival that a transaction sees, and the one that the counts at rest hold.
+_SEEN = (
+    "SELECT coalesce(max(n), 0), (SELECT arrival FROM rollup) FROM ("
+    + " UNION ALL ".join(f"SELECT max(arrival) AS n FROM {table}" for table in NUMBERED)
+    + ")"
+)
 
 
 class DuckDBWarehouse:
@@ -62,7 +70,9 @@ class DuckDBWarehouse:
         self._file = DuckDBFile(path, read_only=read_only, memory_limit=memory_limit)
         self._upserts = DUCKDB.load("upserts")
         self._queries = DUCKDB.load(*QUERIES)
+        self._rollups = DUCKDB.load("rollups")
         self._writing = threading.Lock()
+        self._rolling = threading.Lock()
         self._revision = 0
         self._holds_erased = False
         self._ledger = Ledger(path.with_name(path.name + ".erased"))
@@ -71,9 +81,12 @@ class DuckDBWarehouse:
             self._prepare(read_only)
             self._keys = self._keyring(key, read_only)
             with self._file.cursor() as cursor:
+                # A file that is only read may be of a form that knows fewer of these tables.
+                tables = ("fct_mention",) if read_only else NUMBERED
+                newest = " UNION ALL ".join(f"SELECT max(arrival) AS n FROM {t}" for t in tables)
                 found = cursor.execute(
-                    "SELECT coalesce(max(arrival), 0), (SELECT count(*) FROM fct_removal) "
-                    "FROM fct_mention"
+                    "SELECT coalesce(max(n), 0), (SELECT count(*) FROM fct_removal) "
+                    f"FROM ({newest})"
                 ).fetchall()
                 self._holds_erased = _HOLDS_ERASED in self._meta(cursor)
             self._arrival, self._has_removals = int(found[0][0]), bool(found[0][1])
@@ -136,13 +149,18 @@ class DuckDBWarehouse:
         """Writes a batch in one transaction; see the port."""
         if self._keys is None:
             raise GiveUp(f"the warehouse {self.path} is open for reading only")
-        asked = [r for r in requests(rows.removals, self._keys) if r.kind == "erased"]
+        keys = self._keys
+        asked = [r for r in requests(rows.removals, keys) if r.kind == "erased"]
+
+        def taken() -> list[str]:
+            with self._write(keys, at) as write:
+                write.take(rows)
+            return write.erased
+
         with self._writing:
             if asked:
                 self._ledger.append(asked)
-            with self._write(self._keys, at) as write:
-                write.take(rows)
-        return write.erased
+            return self._file.growing(taken)
 
     @contextmanager
     def _write(self, keys: Keys, at: datetime) -> Iterator[Write]:
@@ -164,12 +182,11 @@ class DuckDBWarehouse:
         if not asked or self._keys is None:
             return []
         subjects = [request.subject for request in asked]
-        known = {(row["subject"], row["scope"]) for row in self.rows("erased_of", ids=subjects)}
-        missing = [request for request in asked if request[:2] not in known]
+        missing = unknown(asked, self.rows("erased_of", ids=subjects))
         if not missing:
             return []
         with self._file.cursor() as cursor:
-            ids = [row[0] for row in cursor.execute("SELECT id FROM fct_mention").fetchall()]
+            ids = [row[0] for row in cursor.execute(HELD).fetchall()]
         gone = {request.subject for request in missing}
         meant = [number for number in ids if self._keys.mention(number) in gone]
         with self._write(self._keys, datetime.now(UTC)) as write:
@@ -177,13 +194,30 @@ class DuckDBWarehouse:
         self.rewrite()
         return write.erased
 
+    def roll_up(self, at: datetime) -> int:
+        """Counts anew what changed since the last time; see the port. Writes go on meanwhile."""
+        if self._keys is None:
+            raise GiveUp(f"the warehouse {self.path} is open for reading only")
+
+        def rolled() -> int:
+            with self._file.transaction() as cursor:
+
+                def step(name: str, **values: Any) -> list[tuple[Any, ...]]:
+                    return cursor.execute(self._rollups[name].text, values or None).fetchall()
+
+                seen, counted = cursor.execute(_SEEN).fetchall()[0]
+                return roll_up(step, seen, at) if seen > counted else 0
+
+        with self._rolling:
+            return self._file.growing(rolled)
+
     def snapshot(self) -> None:
         """Refreshes ``<path>.snapshot``, unless nothing was written since the last time."""
         target = snapshot_path(self.path)
         revision = self._revision
         if revision == self._snapshot_revision and target.exists():
             return
-        self._file.copy_to(target)
+        self._file.growing(lambda: self._file.copy_to(target))
         self._snapshot_revision = revision
 
     def erase(self, removals: Sequence[Removal], at: datetime) -> Row:
@@ -211,12 +245,13 @@ class DuckDBWarehouse:
     def rewrite(self) -> None:
         """Writes the file (and its snapshot, if there is one) anew, without what was deleted."""
         with self._writing:
-            self._file.rewrite()
+            self._file.growing(self._file.rewrite)
+            if self._snapshot_names():
+                self._file.copy_to(snapshot_path(self.path))
+            # Last, so that what ended in the middle is done again.
             with self._file.transaction() as cursor:
                 cursor.execute("DELETE FROM meta WHERE key = $key", {"key": _HOLDS_ERASED})
             self._holds_erased = False
-            if self._snapshot_names():
-                self._file.copy_to(snapshot_path(self.path))
 
     def close(self) -> None:
         """Closes the file. May be called twice."""
@@ -263,24 +298,29 @@ class DuckDBWarehouse:
             cursor.execute(view.text.replace("CREATE", "CREATE OR REPLACE", 1))
         for name in migrations.outdated_views(meta, views):
             cursor.execute(f"DROP VIEW IF EXISTS {name}")
+        for statement in UNCOUNTED:
+            cursor.execute(statement)
         self._set_meta(cursor, "views", digest)
         self._set_meta(cursor, migrations.VIEW_NAMES, " ".join(views))
 
     def _keyring(self, key: bytes | None, read_only: bool) -> Keys | None:
         if read_only:
             return None
-        given = key or read_or_make_key(self.path.with_name(self.path.name + ".key"))
-        keys = Keys(given)
-        check = keys.mention("")
-        with self._file.transaction() as cursor:
+        with self._file.cursor() as cursor:
             known = self._meta(cursor).get("key_check")
-            if known is None:
+        beside = self.path.with_name(f"{self.path.name}.key")
+        if key is None and known is None:
+            key = read_or_make_key(beside)
+        keys = Keys(key or read_key(beside, f"the warehouse {self.path}"))
+        check = keys.mention("")
+        if known is None:
+            with self._file.transaction() as cursor:
                 self._set_meta(cursor, "key_check", check)
-            elif known != check:
-                raise GiveUp(
-                    f"the key does not belong to the warehouse {self.path}: "
-                    f"put the right {self.path.name}.key beside it"
-                )
+        elif known != check:
+            raise GiveUp(
+                f"the key does not belong to the warehouse {self.path}: "
+                f"put the right {self.path.name}.key beside it"
+            )
         return keys
 
     @staticmethod

@@ -56,11 +56,13 @@ _TEXTS: Final = frozenset(
         "witness",
         "name",
         "value",
+        "causes",
     ]
 )
 _COUNTS: Final = frozenset(
     {"mentions", "witnesses", "version", "rumours", "reports", "recovered", "still_broken"}
 )
+_FLOATS: Final = frozenset({"normal", "share", "seconds_read", "seconds_blind"})
 _FEEDBACK: Final = (
     "id, source, kind, author_key, text, said_at, event_at, seen_at, updated_at, track, intent, "
     "intent_p, topic, severity, sentiment, is_informative, is_noise, component, place, "
@@ -135,11 +137,29 @@ class Frames:
     def hourly(
         self, since: datetime | str | None = None, until: datetime | str | None = None
     ) -> pd.DataFrame:
-        """Mentions and witnesses of reports by track, hour, intent and topic."""
+        """Mentions and witnesses of reports by track, hour, intent and topic.
+
+        ``share``: how much of the hour the source that was read least was read for the track, 0 to
+        1; missing where nothing tells.
+        """
+        within = _where(_span("h.hour", since, until))
+        text = (
+            "SELECT h.track, h.hour, h.intent, h.topic, h.mentions, h.witnesses, "
+            "min(c.share) AS share FROM mentions_hourly h LEFT JOIN completeness c "
+            f"ON c.hour = h.hour AND (c.track IS NULL OR c.track = h.track){within} "
+            "GROUP BY h.track, h.hour, h.intent, h.topic, h.mentions, h.witnesses "
+            "ORDER BY h.hour, h.track, h.intent, h.topic"
+        )
+        return self._told(text, since, until)
+
+    def completeness(
+        self, since: datetime | str | None = None, until: datetime | str | None = None
+    ) -> pd.DataFrame:
+        """How complete each hour is: a row per source, track (missing: all) and hour."""
         within = _where(_span("hour", since, until))
         text = (
-            "SELECT track, hour, intent, topic, mentions, witnesses FROM mentions_hourly"
-            f"{within} ORDER BY hour, track, intent, topic"
+            "SELECT source, track, hour, seconds_read, seconds_blind, causes, is_complete, share "
+            f"FROM completeness{within} ORDER BY hour, source, track"
         )
         return self._told(text, since, until)
 
@@ -219,7 +239,7 @@ def _kind(name: str) -> Any:
         return pd.DatetimeTZDtype("us", "UTC")
     if name.startswith("is_"):
         return "boolean"
-    if name == "normal" or name.endswith(("_p", "_seconds")):
+    if name in _FLOATS or name.endswith(("_p", "_seconds")):
         return "float64"
     for names, kind in _KINDS.items():
         if name in names:

@@ -45,14 +45,29 @@ class Keys:
         return self._hash(b"erased", author_key)
 
 
-def read_or_make_key(path: Path) -> bytes:
-    """The key in the file; a new one is drawn if there is none. Raises GiveUp."""
+def read_key(path: Path, warehouse: str) -> bytes:
+    """The key with which ``warehouse`` (as a message calls it) was made. Raises GiveUp.
+
+    A new one would be another's: it finds no author again, and nothing that was erased.
+    """
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        pass
+    except FileNotFoundError as error:
+        raise GiveUp(
+            f"{warehouse} was made with a key that is missing: put the file {path} back, as from "
+            "a backup; without it nobody knows its authors again, nor what was erased"
+        ) from error
     except OSError as error:
         raise GiveUp(f"cannot read the warehouse's key {path}: {error.strerror}") from error
+
+
+def read_or_make_key(path: Path) -> bytes:
+    """The key in the file; a new one is drawn if there is none. Raises GiveUp.
+
+    For a warehouse that is new: see ``read_key``.
+    """
+    if path.exists():
+        return read_key(path, "the warehouse")
     key = secrets.token_bytes(KEY_BYTES)
     draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     try:

@@ -6,14 +6,20 @@ warehouse does not know of is done again when it is opened. Keep this file apart
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
 import orjson
 
 from pipeline.errors import GiveUp, TryLater
+from pipeline.ports import Row
+from sinks.batches import naive
 from sinks.removals import Request
+
+#: The mentions of which anything is held: a link may be here before its mention.
+HELD: Final = "SELECT id FROM fct_mention UNION SELECT mention_id FROM fct_link"
 
 
 class Ledger:
@@ -72,3 +78,12 @@ class Ledger:
             if held is None or held.at < request.at:
                 found[request[:3]] = request
         return list(found.values())
+
+
+def unknown(asked: Sequence[Request], held: Iterable[Row]) -> list[Request]:
+    """The requests that a warehouse does not know of, by its ``erased_of``.
+
+    An author may be erased again and again, each time with what was said since: the time counts.
+    """
+    known = {(row["subject"], row["scope"]): naive(row["asked_at"]) for row in held}
+    return [r for r in asked if r[:2] not in known or known[r[:2]] < naive(r.at)]

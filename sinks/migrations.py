@@ -21,7 +21,6 @@ from pipeline.errors import GiveUp
 from sinks import sql
 from sinks.dialect import COMMON, Dialect
 
-_FOLDER: Final = "migrations"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _COMMENT = re.compile(r"--[^\n]*")
 #: Before this one warehouses kept no checksums.
@@ -68,8 +67,8 @@ def load(dialect: Dialect) -> tuple[Migration, ...]:
         {
             entry.name
             for folder in files("sinks").iterdir()
-            if folder.name.endswith("_sql")
-            for entry in (folder / _FOLDER).iterdir()
+            if folder.name.endswith("_sql") and (folder / dialect.migrations).is_dir()
+            for entry in (folder / dialect.migrations).iterdir()
             if _FILE.fullmatch(entry.name)
         }
     )
@@ -81,7 +80,7 @@ def load(dialect: Dialect) -> tuple[Migration, ...]:
 
 
 def _migration(dialect: Dialect, name: str) -> Migration:
-    file = f"{_FOLDER}/{name}"
+    file = f"{dialect.migrations}/{name}"
     # Where only another database needs it there is nothing to do here, but the number counts.
     written = [
         " ".join(_COMMENT.sub(" ", query.text).split())

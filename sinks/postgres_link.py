@@ -27,6 +27,13 @@ _PATIENCE: Final = {
 }
 #: No question of the page may take longer.
 _QUESTION: Final = ("statement_timeout = '60s'",)
+#: What texts and times look like, and how a transaction sees others, whatever the role is set to.
+_FORM: Final = (
+    "TimeZone = 'UTC'",
+    "DateStyle = 'ISO, YMD'",
+    "standard_conforming_strings = on",
+    "default_transaction_isolation = 'read committed'",
+)
 #: Connections kept for the next question.
 _IDLE: Final = 4
 _NO_COPY: Final = {StatementOptions.USE_COPY.value: "false"}
@@ -42,6 +49,8 @@ _FATAL = re.compile(r"FATAL:\s*(.*)")
 # Classes of SQLSTATE after which the same may work later: connection, resources, conflicts with
 # others, an operator's hand, the system.
 _LATER: Final = ("08", "40", "53", "55", "57", "58", "25006", "25P03")
+# A table, a column or a part of a table is missing.
+_OF_ANOTHER_FORM: Final = ("42P01", "42703", "23514")
 
 
 class Connection:
@@ -112,7 +121,7 @@ class PostgresLink:
 
     def _settle(self, connection: Connection, settings: Sequence[str]) -> None:
         # Compiling a statement takes longer than any of ours runs.
-        own = [f"search_path = {self._schema}", "TimeZone = 'UTC'", "jit = off"]
+        own = [f"search_path = {self._schema}", *_FORM, "jit = off"]
         connection.run_all([f"SET {setting}" for setting in (*own, *settings)])
 
     @contextmanager
@@ -163,6 +172,11 @@ class PostgresLink:
             return GiveUp(
                 f"the role in {self._setting} may not do this in the schema {self._schema}: "
                 "make it the owner of the database, or of that schema"
+            )
+        if state in _OF_ANOTHER_FORM:
+            return GiveUp(
+                f"the schema {self._schema} got another form while this ran (SQLSTATE {state}): "
+                "start it again, with the version that changed it"
             )
         return GiveUp(f"PostgreSQL failed with SQLSTATE {state}")
 

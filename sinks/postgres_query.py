@@ -9,6 +9,7 @@ from adbc_driver_manager import Error
 
 from pipeline.errors import Misuse
 from pipeline.ports import Table
+from pipeline.values import sound
 from sinks.postgres_link import Connection, lost
 
 _LONGEST_MESSAGE: Final = 300
@@ -16,6 +17,13 @@ _BEFORE = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _SELECTS: Final = ("select", "with", "values", "table")
 _TELLS: Final = ("explain", "show")
 _ERROR = re.compile(r"ERROR:\s*(.*)")
+# What acts beyond its transaction (ends other people's work, calls other servers), and what runs
+# SQL that stands in a text. Names can be written in escapes only after U&.
+_ACTS = re.compile(
+    r"U&\"|\b(?:pg_terminate_backend|pg_cancel_backend|pg_logical_emit_message|dblink\w*|"
+    r"query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite)\"?\s*(?:\(|/\*|--)",
+    re.IGNORECASE,
+)
 # Who may do one of these reaches files and programs of the server from a plain SELECT.
 _REACHES_FILES: Final = """
 SELECT rolsuper OR pg_has_role(current_user, 'pg_read_server_files', 'USAGE')
@@ -64,11 +72,15 @@ def answer(connection: Connection, text: str, limit: int | None, seconds: float 
 
 
 def _kind(text: str) -> str:
+    if text != sound(text):
+        raise Misuse("this SQL has characters that are none")
     before = _BEFORE.match(text)
     word = re.match(r"[a-z]+", text[before.end() if before else 0 :].lower())
     kind = word.group() if word else ""
     if kind not in (*_SELECTS, *_TELLS):
         raise Misuse("only SELECT, WITH, VALUES, TABLE, SHOW and EXPLAIN are answered")
+    if found := _ACTS.search(text):
+        raise Misuse(f"{found.group().rstrip('(/*- ')} does more than read; it is not answered")
     return kind
 
 

@@ -4,7 +4,7 @@ All of it happens in one transaction, one process at a time.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from adbc_driver_manager import Error
@@ -15,6 +15,7 @@ from sinks import postgres_statements as statements
 from sinks.migrations import PROGRAM_KEY, SCHEMA, Migration
 from sinks.postgres_link import Connection
 from sinks.postgres_statements import POSTGRES, Statement
+from sinks.rollups import UNCOUNTED
 
 PROGRAM: Final = "groundswell"
 # Any number: it only has to be the same in all processes that make or renew a schema.
@@ -23,12 +24,28 @@ _MAKING: Final = 4_712_005
 _ANOTHER_FORM: Final = "42P16"
 #: Something else needs what would be dropped.
 _NEEDED: Final = "2BP01"
+# On views, and on single columns of them.
 _RIGHTS: Final = """
-SELECT c.relname AS name, a.privilege_type AS privilege, a.is_grantable,
-    CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END AS grantee
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) a
-WHERE n.nspname = $1::text AND c.relkind = 'v' AND a.grantee <> c.relowner
-ORDER BY 1, 2, 4"""
+WITH granted AS (
+    SELECT c.relname AS name, c.relowner, NULL AS column, a.*
+    FROM pg_class c, aclexplode(c.relacl) a
+    WHERE c.relnamespace = to_regnamespace($1::text) AND c.relkind = 'v'
+    UNION ALL
+    SELECT c.relname, c.relowner, quote_ident(t.attname), a.*
+    FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid, aclexplode(t.attacl) a
+    WHERE c.relnamespace = to_regnamespace($1::text) AND c.relkind = 'v'
+)
+SELECT name, "column", privilege_type AS privilege, is_grantable,
+    CASE grantee WHEN 0 THEN 'PUBLIC' ELSE grantee::regrole::text END AS grantee
+FROM granted WHERE grantee <> relowner
+ORDER BY 1, 2 NULLS FIRST, 3, 5"""
+
+_COLUMNS: Final = """
+SELECT c.relname AS name, quote_ident(t.attname) AS column
+FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid
+WHERE c.relnamespace = to_regnamespace($1::text) AND c.relkind = 'v'"""
+
+Rights = Sequence[Mapping[str, object]]
 
 
 class PostgresSchema:
@@ -61,10 +78,12 @@ class PostgresSchema:
         self.migrated = migrations.pending(POSTGRES, meta, f"the schema {self._name}")
         if self.migrated and not (migrate or is_new):
             raise migrations.behind(f"the schema {self._name}", self.migrated)
+        # No column goes while a view of ours reads it.
+        rights = self._drop_views(meta) if self.migrated and not is_new else None
         self._migrate()
         if is_new:
             self._note({name: meta[name] for name in (PROGRAM_KEY, "key_check")})
-        self._renew_views(meta)
+        self._renew_views(meta, rights)
         run(["COMMIT"])
 
     def _meta(self) -> dict[str, str] | None:
@@ -126,11 +145,21 @@ class PostgresSchema:
 
     # ---- views ----------------------------------------------------------------------------------
 
-    def _renew_views(self, meta: Mapping[str, str]) -> None:
+    def _renew_views(self, meta: Mapping[str, str], rights: Rights | None) -> None:
+        """Makes them as they are now; with the ``rights`` of those that were dropped, all anew."""
         views = statements.views()
         digest = hashlib.sha256("\n".join(v.text for v in views.values()).encode()).hexdigest()
-        if meta.get("views") == digest:
+        if rights is not None:
+            self._make_views(views, rights)
+        elif meta.get("views") == digest:
             return
+        else:
+            self._replace_views(views, meta)
+        if meta.get("views") != digest:
+            self._connection.run_all(UNCOUNTED)
+        self._note({"views": digest, migrations.VIEW_NAMES: " ".join(views)})
+
+    def _replace_views(self, views: Mapping[str, Statement], meta: Mapping[str, str]) -> None:
         self._connection.run("SAVEPOINT views", copy=False)
         try:
             # Replaced, not dropped: rights that were granted on them stay.
@@ -140,14 +169,15 @@ class PostgresSchema:
             if error.sqlstate != _ANOTHER_FORM:
                 raise
             self._connection.run("ROLLBACK TO SAVEPOINT views", copy=False)
-            self._make_views_anew(views, meta)
+            self._make_views(views, self._drop_views(meta))
         gone = migrations.outdated_views(meta, views)
         self._connection.run_all([f"DROP VIEW IF EXISTS {name}" for name in gone])
-        self._note({"views": digest, migrations.VIEW_NAMES: " ".join(views)})
 
-    def _make_views_anew(self, views: Mapping[str, Statement], meta: Mapping[str, str]) -> None:
+    def _drop_views(self, meta: Mapping[str, str]) -> Rights:
+        """Drops all views of ours; what was granted on them."""
+        views = statements.views()
         all_ours = [*views, *migrations.outdated_views(meta, views)]
-        rights = self._connection.run(_RIGHTS, [self._name], copy=False).to_pylist()
+        rights: Rights = self._connection.run(_RIGHTS, [self._name], copy=False).to_pylist()
         try:
             self._connection.run_all([f"DROP VIEW IF EXISTS {', '.join(all_ours)}"])
         except Error as error:
@@ -157,10 +187,18 @@ class PostgresSchema:
                     "another form now: drop it, start again, and make it anew"
                 ) from error
             raise
+        return rights
+
+    def _make_views(self, views: Mapping[str, Statement], rights: Rights) -> None:
         self._connection.run_all([view.text for view in views.values()])
-        self._connection.run_all([_granted(right) for right in rights if right["name"] in views])
+        found = self._connection.run(_COLUMNS, [self._name], copy=False).to_pylist()
+        there = {(row["name"], row["column"]) for row in found}
+        there |= {(name, None) for name in views}
+        left = [right for right in rights if (right["name"], right["column"]) in there]
+        self._connection.run_all([_granted(right) for right in left])
 
 
 def _granted(right: Mapping[str, object]) -> str:
     option = " WITH GRANT OPTION" if right["is_grantable"] else ""
-    return f"GRANT {right['privilege']} ON {right['name']} TO {right['grantee']}{option}"
+    columns = "" if right["column"] is None else f" ({right['column']})"
+    return f"GRANT {right['privilege']}{columns} ON {right['name']} TO {right['grantee']}{option}"

@@ -3,22 +3,15 @@
 Any number of processes share it: they write one after the other (a write holds the one row of the
 table ``state`` until it is committed), readers never wait. Tables, views and named queries are
 those of the DuckDB warehouse. The server needs no settings; the role must own the database or have
-CREATE and TEMPORARY in it. Analysts get a role of their own:
-
-    CREATE ROLE analyst LOGIN PASSWORD '…';
-    GRANT USAGE ON SCHEMA groundswell TO analyst;
-    GRANT SELECT ON groundswell.feedback, groundswell.mention_tracks,
-        groundswell.incident_feedback, groundswell.incidents, groundswell.coverage,
-        groundswell.mentions_hourly, groundswell.crowd, groundswell.rumours, groundswell.spend,
-        groundswell.removals, groundswell.erasures TO analyst;
-
-Its address may be given as ``reading``: then ``sql`` reaches nothing but these views.
+CREATE and TEMPORARY in it. Analysts get a role of their own (``docs/postgres.md``), whose address
+may be given as ``reading``: then ``sql`` reaches nothing but what it may read.
 """
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,29 +25,24 @@ from pipeline.ports import Row, Rows, Table
 from sinks import postgres_statements as statements
 from sinks.dialect import QUERIES
 from sinks.keys import Keys
-from sinks.ledger import Ledger
+from sinks.ledger import HELD, Ledger, unknown
 from sinks.postgres_link import Connection, PostgresLink
+from sinks.postgres_parts import WORDS, Parts
 from sinks.postgres_query import answer
 from sinks.postgres_schema import PostgresSchema
-from sinks.postgres_statements import Statement
+from sinks.postgres_write import STAGED, PostgresUpserts
 from sinks.removals import requests
+from sinks.rollups import Step, roll_up
 from sinks.write import Write
 
-#: Tables whose rows come by a temporary table of the same form.
-_STAGED: Final = (
-    "fct_mention",
-    "mention_identity",
-    "fct_link",
-    "fct_campaign",
-    "dim_incident",
-    "fct_decision",
-    "fct_removal",
-    "fct_coverage",
-    "fct_spend",
-    "fct_erasure",
-)
 #: What held words, names or addresses, and is written anew by an erasure.
-_REWRITTEN: Final = ("fct_mention", "mention_identity", "fct_link")
+_REWRITTEN: Final = ("mention_private", "fct_link")
+#: Any number: the lock that a roll-up holds with its schema's name, so that one runs at a time.
+_ROLLING: Final = 4_712_006
+_MINE: Final = "SELECT pg_try_advisory_xact_lock($1::int, hashtext($2::text))"
+_SEEN: Final = "SELECT s.arrival, r.arrival AS counted FROM state s CROSS JOIN rollup r"
+#: A roll-up sorts and hashes many rows; it waits for nobody.
+_ROLLER: Final = ("work_mem = '64MB'",)
 #: A writer that waits longer for another, or keeps others waiting longer, is ended by the server.
 _WRITER: Final = (
     "lock_timeout = '30s'",
@@ -64,24 +52,6 @@ _WRITER: Final = (
 # Bits of a number of mentions for which any plan will do.
 _SMALL: Final = 9
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-
-
-class PostgresUpserts:
-    """``Upserts`` on a connection with an open transaction."""
-
-    def __init__(self, connection: Connection, known: Mapping[str, Statement]) -> None:
-        self._connection = connection
-        self._known = known
-
-    def run(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
-        """Runs one section of ``upserts.sql`` over a batch."""
-        statement = self._known[name]
-        if name in _STAGED:
-            self._connection.ingest(f"new_{name}", batch)
-        else:
-            values |= {column: batch.column(column).to_pylist() for column in batch.column_names}
-        found = self._connection.run(statement.text, statement.bound(values), copy=False)
-        return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
 
 
 class PostgresWarehouse:
@@ -115,8 +85,10 @@ class PostgresWarehouse:
         self._keys = Keys(key)
         self._link = PostgresLink(url, schema, setting)
         self._analysts = PostgresLink(reading or url, schema, setting)
-        self._upserts = statements.load("upserts")
+        self._upserts = statements.load("upserts", "parts")
         self._queries = statements.load(*QUERIES)
+        self._rollups = statements.load("rollups")
+        self._covered: set[date] = set()
         self._writing = threading.Lock()
         self._writer: Connection | None = None
         self._ledger = None if ledger is None else Ledger(ledger)
@@ -196,17 +168,19 @@ class PostgresWarehouse:
     ) -> list[str]:
         connection.run("BEGIN", copy=False)
         held = connection.run(self._upserts["lock"].text, copy=False).to_pylist()[0]
-        upserts = PostgresUpserts(connection, self._upserts)
+        today = at.astimezone(UTC).date()
+        upserts = PostgresUpserts(connection, self._upserts, today, self._covered)
         write = Write(upserts, self._keys, at, held["arrival"], has_removals=held["has_removals"])
         take(write)
         if write.arrival != held["arrival"]:
             arrived = self._upserts["arrived"]
             connection.run(arrived.text, arrived.bound({"arrival": write.arrival}), copy=False)
         connection.run("COMMIT", copy=False)
+        self._covered |= upserts.days
         # The server learns of sizes by itself, but a minute late, and until then it plans joins of
         # thousands of rows as if there were a few: every doubling is told at once.
         if write.arrival.bit_length() > max(_SMALL, held["arrival"].bit_length()):
-            connection.run_all([f"ANALYZE {name}" for name in _STAGED])
+            connection.run_all([f"ANALYZE {name}" for name in STAGED if name != WORDS])
         return write.erased
 
     def _erase_again(self) -> list[str]:
@@ -215,13 +189,12 @@ class PostgresWarehouse:
         if not asked:
             return []
         subjects = [request.subject for request in asked]
-        known = {(row["subject"], row["scope"]) for row in self.rows("erased_of", ids=subjects)}
-        missing = [request for request in asked if request[:2] not in known]
+        missing = unknown(asked, self.rows("erased_of", ids=subjects))
         if not missing:
             return []
         meant = {request.subject for request in missing}
         with self._link.asking() as connection:
-            batches = connection.stream("SELECT id FROM fct_mention", None)
+            batches = connection.stream(HELD, None)
             ids = [
                 number
                 for batch in batches
@@ -238,23 +211,56 @@ class PostgresWarehouse:
             connection.run_all(
                 [
                     f"CREATE TEMPORARY TABLE new_{name} (LIKE {name}) ON COMMIT DELETE ROWS"
-                    for name in _STAGED
+                    for name in STAGED
                 ]
             )
+            # Only fct_mention knows it.
+            connection.run_all([f"ALTER TABLE new_{WORDS} DROP COLUMN day"])
         except Error as error:
             connection.close()
             raise self._link.translated(error) from error
         return connection
 
+    def roll_up(self, at: datetime) -> int:
+        """Counts anew what changed since the last time; see the port.
+
+        One process does it at a time, the others have nothing to do. Writes go on meanwhile.
+        """
+        connection = self._link.open(_ROLLER)
+        try:
+            connection.run("BEGIN ISOLATION LEVEL REPEATABLE READ", copy=False)
+            # Before the first look: in a part that came after it nothing would be seen.
+            connection.run("LOCK TABLE fct_link IN ACCESS SHARE MODE", copy=False)
+            mine = connection.run(_MINE, [_ROLLING, self.schema], copy=False).column(0)[0].as_py()
+            found = connection.run(_SEEN, copy=False).to_pylist()[0]
+            done = 0
+            if mine and found["arrival"] > found["counted"]:
+                done = roll_up(self._step(connection), found["arrival"], at)
+            connection.run("COMMIT", copy=False)
+        except Error as error:
+            raise self._link.translated(error) from error
+        finally:
+            connection.close()
+        return done
+
+    def _step(self, connection: Connection) -> Step:
+        def step(name: str, **values: Any) -> list[tuple[Any, ...]]:
+            statement = self._rollups[name]
+            found = connection.run(statement.text, statement.bound(values), copy=False)
+            return list(zip(*(column.to_pylist() for column in found.columns), strict=True))
+
+        return step
+
     def snapshot(self) -> None:
         """Nothing to do: other processes read the server itself."""
 
     def erase(self, removals: Sequence[Removal], at: datetime) -> Row:
-        """Erases and writes the tables anew, so that the server's files hold the bytes no more.
+        """Erases and writes anew what held the words, so that tables hold the bytes no more.
 
         The receipt says what and when, without ids, names or words. The server's write-ahead log
         holds old bytes until it is reused, and its backups as long as they are kept: those are its
-        administrator's, and the receipt says so.
+        administrator's, and the receipt says so. Raises TryLater also when others would not let go
+        of a table: then the rows are erased, and ``tidy`` sees to the bytes.
         """
         ids = self.write(Rows(removals=removals), at)
         self.rewrite()
@@ -267,11 +273,25 @@ class PostgresWarehouse:
             "not_rewritten": ["write-ahead log and backups of the server"],
         }
 
+    def tidy(self, at: datetime) -> list[str]:
+        """Writes anew what holds bytes of what was erased, and joins the parts of days long gone.
+
+        The names of the tables that are new. One that others would not let go of is left for the
+        next time. Raises TryLater, GiveUp.
+        """
+        with self._rewriting() as parts:
+            return [*parts.rewrite(), *parts.join(at.astimezone(UTC).date())]
+
     def rewrite(self) -> None:
-        """Writes the tables that hold words and names anew. Readers and writers wait meanwhile."""
-        connection = self._link.open()
+        """Writes the parts that hold bytes of what was erased anew. Writers wait meanwhile."""
+        with self._rewriting() as parts:
+            parts.rewrite()
+
+    @contextmanager
+    def _rewriting(self) -> Iterator[Parts]:
+        connection = self._link.open(_WRITER)
         try:
-            connection.run_all([f"VACUUM (FULL, ANALYZE) {name}" for name in _REWRITTEN])
+            yield Parts(connection, self._upserts)
         except Error as error:
             raise self._link.translated(error) from error
         finally:

@@ -24,6 +24,11 @@ class Query:
     text: str
     parameters: frozenset[str]
 
+    @property
+    def instead(self) -> bool:
+        """Whether it may stand in the place of a common one of its name."""
+        return self.about.startswith("Instead ")
+
 
 def parse(text: str, origin: str = "sql") -> dict[str, Query]:
     """The sections of one file by name, in their order.

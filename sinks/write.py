@@ -6,7 +6,7 @@ twice in a transaction: first what removals make of rows that are there, then wh
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
@@ -22,8 +22,12 @@ _SUBJECT = pa.schema([("subject", pa.string())])
 _NAMED = pa.schema([("subject", pa.string()), ("id", pa.string())])
 _KEY = pa.schema([("key", pa.string())])
 _ID = pa.schema([("id", pa.string())])
-_HIDDEN = pa.schema([("id", pa.string()), ("is_hidden", pa.bool_())])
-_ERASED = pa.schema([("id", pa.string()), ("author_key", pa.string())])
+_ARRIVAL = ("arrival", pa.int64())
+_HIDDEN = pa.schema([("id", pa.string()), ("is_hidden", pa.bool_()), _ARRIVAL])
+_ERASED = pa.schema([("id", pa.string()), ("author_key", pa.string()), _ARRIVAL])
+
+#: The tables whose rows carry the number under which they were last written, ``arrival``.
+NUMBERED: Final = ("fct_mention", "fct_link", "fct_campaign", "dim_incident", "fct_decision")
 
 
 class Upserts(Protocol):
@@ -37,8 +41,9 @@ class Upserts(Protocol):
 class Write:
     """Takes one batch in; afterwards ``erased`` holds the ids of its mentions that are erased.
 
-    ``arrival`` is the last number given to a row, before and after. ``has_removals`` False: the
-    warehouse has never heard of a removal.
+    ``arrival`` is the last number given to rows, before and after: every row of ``NUMBERED`` tables
+    that is written or changed has a higher one than any before this write. ``has_removals`` False:
+    the warehouse has never heard of a removal.
     """
 
     def __init__(
@@ -60,11 +65,11 @@ class Write:
         if rows.links or rows.feedback:
             self._links([*batches.late_links(rows.feedback), *rows.links])
         if rows.campaigns:
-            self._upsert("fct_campaign", batches.campaign_table(rows.campaigns, self._at))
+            self._upsert("fct_campaign", batches.campaign_table(rows.campaigns, *self._now()))
         if rows.incidents:
-            self._upsert("dim_incident", batches.incident_table(rows.incidents, self._at))
+            self._upsert("dim_incident", batches.incident_table(rows.incidents, *self._now()))
         if rows.decisions:
-            self._upsert("fct_decision", batches.decision_table(rows.decisions, self._at))
+            self._upsert("fct_decision", batches.decision_table(rows.decisions, *self._now()))
         if rows.coverage:
             self._upsert("fct_coverage", batches.coverage_table(rows.coverage))
         if rows.spend:
@@ -73,39 +78,52 @@ class Write:
             self._upsert("fct_erasure", receipt_table(rows.receipts))
         self.erased = list(dict.fromkeys(self.erased))
 
+    def _now(self) -> tuple[datetime, int]:
+        """The time of this write, and the next number."""
+        self.arrival += 1
+        return self._at, self.arrival
+
     def _upsert(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
         return self._upserts.run(name, batch, **values) if batch.num_rows else []
 
     # ---- removals -------------------------------------------------------------------------------
 
     def _removals(self, removals: Sequence[Removal]) -> None:
-        self._remove(requests(removals, self._keys), self._names(removals))
+        ids = {r.removal for r in removals if r.kind == "erased" and r.scope != "author"}
+        self._remove(requests(removals, self._keys), self._names(removals), ids)
 
     def erase_again(self, asked: Sequence[Request], ids: Iterable[str]) -> None:
         """Does once more what a restored backup does not know of, of the mentions ``ids``."""
         authors = [r.subject for r in asked if r.scope == "author"]
-        self._remove(asked, {*ids, *authors, *map(self._keys.token, authors)})
+        meant = set(ids)
+        self._remove(asked, {*meant, *authors, *map(self._keys.token, authors)}, meant)
         self.erased = list(dict.fromkeys(self.erased))
 
-    def _remove(self, asked: Sequence[Request], names: Collection[str]) -> None:
+    def _remove(self, asked: Sequence[Request], names: Collection[str], ids: set[str]) -> None:
+        """``ids`` are those of mentions to erase: their links may be here without them."""
         rows = [(r.subject, r.scope, r.kind, batches.naive(r.at), self._at, None) for r in asked]
         self._upsert("fct_removal", batches.table(batches.REMOVAL, rows))
         self.has_removals = True
-        found = self._upsert("mentions_removed", batches.table(_KEY, [(key,) for key in names]))
+        # In the order of their ids, so that every database gives them the same numbers.
+        found = sorted(self._upsert("mentions_removed", batches.table(_KEY, [(k,) for k in names])))
         state = self._requests((m[0], m[1]) for m in found)
-        hidden: list[tuple[str, bool]] = []
-        erased: list[tuple[str, str | None]] = []
+        hidden: list[tuple[str, bool, int]] = []
+        erased: list[tuple[str, str | None, int]] = []
         for mention_id, author_key, event_at, was_hidden, was_erased in found:
             now = state.state(mention_id, author_key, event_at)
             if now.is_erased and (not was_erased or now.author_key != author_key):
-                erased.append((mention_id, now.author_key))
+                erased.append((mention_id, now.author_key, self._now()[1]))
             if now.is_erased or was_erased:
                 self.erased.append(mention_id)
             elif now.is_hidden != was_hidden:
-                hidden.append((mention_id, now.is_hidden))
+                hidden.append((mention_id, now.is_hidden, self._now()[1]))
         self._upsert("show_or_hide", batches.table(_HIDDEN, hidden), at=self._at)
         self._upsert("erase_mentions", batches.table(_ERASED, erased), at=self._at)
-        self._forget_around([mention_id for mention_id, _ in erased])
+        absent = sorted(ids - {m[0] for m in found})
+        batch = batches.table(_ID, [(mention_id,) for mention_id in absent])
+        quoted = [row[0] for row in self._upsert("quoted_among", batch)]
+        self.erased += quoted
+        self._forget_around([*(mention_id for mention_id, *_ in erased), *quoted])
         self._name([m[0] for m in found])
 
     def _names(self, removals: Sequence[Removal]) -> set[str]:
@@ -135,7 +153,7 @@ class Write:
     def _forget_around(self, ids: Sequence[str]) -> None:
         """Takes what leads to the author or quotes the text from the tables around the mention."""
         batch = batches.table(_ID, [(mention_id,) for mention_id in ids])
-        self._upsert("erase_identity", batch)
+        self._upsert("erase_private", batch)
         self._upsert("erase_evidence", batch)
 
     def _name(self, ids: Sequence[str]) -> None:
@@ -149,18 +167,17 @@ class Write:
         asked = self._requests(
             (word.mention.id, author) for word, author in zip(words, authors, strict=True)
         )
-        rows, identities, erased = [], [], []
+        rows, private, erased = [], [], []
         for word, author in zip(words, authors, strict=True):
             m = word.mention
             state = asked.state(m.id, author, batches.naive(m.event_at))
-            self.arrival += 1
-            rows.append(batches.mention_row(word, state, self._at, self.arrival))
+            rows.append(batches.mention_row(word, state, *self._now()))
             if state.is_erased:
                 erased.append(m.id)
             else:
-                identities.append(batches.identity_row(m))
+                private.append(batches.private_row(word))
         self._upsert("fct_mention", batches.table(batches.MENTION, rows))
-        self._upsert("mention_identity", batches.table(batches.IDENTITY, identities))
+        self._upsert("mention_private", batches.table(batches.PRIVATE, private))
         if erased:
             self._forget_around(erased)
             self.erased += erased
@@ -169,7 +186,11 @@ class Write:
 
     def _links(self, words: Sequence[LateLink]) -> None:
         if self.has_removals and words:
-            batch = batches.table(_ID, [(mention_id,) for mention_id in {w.mention for w in words}])
+            ids = sorted({w.mention for w in words})
+            batch = batches.table(_ID, [(mention_id,) for mention_id in ids])
             # Told again: the topic of links holds now what quotes them.
             self.erased += [row[0] for row in self._upsert("erased_among", batch)]
-        self._upsert("fct_link", batches.link_table(words, set(self.erased), self._at))
+            # Of a mention that is not here only the request itself tells.
+            asked = self._requests((mention_id, None) for mention_id in ids)
+            self.erased += [i for i in ids if asked.state(i, None, self._at).is_erased]
+        self._upsert("fct_link", batches.link_table(words, set(self.erased), *self._now()))

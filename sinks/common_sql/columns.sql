@@ -9,7 +9,7 @@
 -- campaign: why the watch sets the post aside as a brigade's (variants, hashtag, new_accounts); NULL otherwise
 -- cause: why a source was blind; NULL where it was read
 -- claim: what is claimed: hacked, data_leaked, ransomware, sabotage, insolvent
--- claims: claims that the official word makes itself
+-- claims: claims that it makes (see claim), NULL or empty for none
 -- component: part of the service that is named
 -- components: parts of the service that the official word names
 -- cost: what reading cost, in the currency of the settings
@@ -21,6 +21,7 @@
 -- event_at: when it happened by the platform's clock, at most 5 minutes after it was received; rules all windows
 -- evidence: JSON list of {kind, value, weight}: the reasons; they may quote the text
 -- first_report_at: event_at of the first linked report; of a proposal not before it began
+-- first_seen_at: event_at of the first one
 -- from_at: beginning of the span
 -- handle: the author's name on the platform
 -- hashtags: hashtags without #
@@ -30,6 +31,7 @@
 -- impact: as its owner says it: none, minor, major, critical and so on
 -- incident_id: the incident's id, provider:external_id; groundswell:… for our proposals
 -- incident_version: how much was known of incidents when the link was made
+-- incidents: number of official incidents
 -- informative: yes or no: whether it tells anything about what happened
 -- intent: report, question, complaint, praise, recovery, request or other, or a label of one's own; in views a person's word before the machine's
 -- is_erased: erased for good; nothing the author wrote is left
@@ -37,6 +39,7 @@
 -- is_hidden: hidden for now by the platform or the author
 -- is_informative: whether it tells anything about what happened
 -- is_noise: whether it is advertising, spam or the like
+-- is_official: whether an official incident names it
 -- is_proposed: TRUE for a proposal of ours, FALSE for an official incident
 -- is_removed: hidden or erased: the text is not shown, the row still counts
 -- is_report: a report of a failure that counts: no noise, no mere repetition, no brigade
@@ -68,6 +71,7 @@
 -- reads: posts that were paid for
 -- recorded_at: from when on the record holds
 -- regions: regions that the official word names
+-- removed: how many of the mentions are hidden or erased
 -- repeat_group: id that all tellings of one matter share
 -- repeat_kind: original, copy, near, repost or echo (the same author again)
 -- repeat_of: the earliest mention of its group; NULL for that itself
@@ -95,6 +99,8 @@
 -- updated_at: when anything about it was last written here
 -- updates: JSON list of {id, status, body, display_at}: what the official channel said
 -- url: its address
+-- valid_from: since when this was what we made of it
+-- valid_to: until when; from then on something newer was
 -- verb: what was settled: relabel, link, unlink, accept, dismiss or merge
 -- version: time of the edit in ms since 1970, 0 for none; of incidents a number that grows
 -- witness: whom a report counts for: the author, or the mention itself where the author is unknown
@@ -130,12 +136,38 @@
 -- track: the track that was read for, '' for all
 
 -- [fct_decision]
+-- left_names: subjects and values it had before its id was used again
 -- decision_id: made by the client
 -- subject: id of a mention or an incident
 -- value: HEAD=NAME for relabel, an incident's id for link, unlink and merge
 
--- [fct_link]
+-- [incident_as_known]
+-- decided_by: who settled what people had settled by then; NULL before
+-- into_id: the incident that people had merged it into
+-- official_id: the official incident that the proposal had become; NULL for none
+-- status: its status as it stood here, with people's words
+-- told_status: its status as it stood here, without them
+-- valid_from: since when this stood here
+-- valid_to: until when; NULL for what stands here now
+-- verb: what people had settled: accept, dismiss or merge; NULL before
+
+-- [incident_history]
+-- decided_by: who settled the last thing that people settled; NULL before
+-- into_id: the incident that people merged it into
+-- status: its status with people's words
+-- told_status: its status as its owner told, or we
+-- verb: what people settled last: accept, dismiss or merge; NULL before
+
+-- [link_history]
+-- decided_by: the person whose word it is; NULL where the machine said it
+-- version: the version of the mention that it was said of; NULL for a person's word
+
+-- [fct_link fct_link_version]
 -- state: linked, suggested, or unlinked
+
+-- [fct_mention]
+-- left_at: times of event_at that a newer version took back
+-- left_groups: groups of repeats that it was of before
 
 -- [fct_removal]
 -- asked_at: when it was asked for, the newest time
@@ -146,7 +178,7 @@
 -- [dim_incident]
 -- record: JSON of the whole record
 
--- [mention_identity]
+-- [mention_private]
 -- author_id: the author's id, source:id
 -- mentions: handles that the post names
 
@@ -169,3 +201,71 @@
 -- first_id: the first mention
 -- first_seen_at: event_at of the first one
 -- incident_id: the incident it is about, NULL for posts that belong to none
+
+-- [completeness]
+-- causes: why it was blind, of all gaps in the hour, in order of the alphabet; NULL without any
+-- is_complete: whether all of the hour was read
+-- seconds_blind: how much of the hour is known to be lost
+-- seconds_read: how much of the hour was read
+-- share: share of the hour that was read, 0 to 1
+-- track: the track that was read for, NULL for all
+
+-- [decisions]
+-- decision_id: made by the client
+-- head: for relabel what was named: intent, topic, component and so on
+-- id: the mention's id, NULL where an incident was settled
+-- incident_id: the incident that is settled, or that a mention is linked to or not; NULL for relabel
+-- into_id: for merge the incident that it became part of
+-- name: for relabel the new name
+
+-- [dim_component]
+-- component: part of a service, as posts or the official word name it
+
+-- [dim_date]
+-- date_day: the day, UTC
+-- day_of_month: 1 to 31
+-- day_of_week: 1 (Monday) to 7 (Sunday)
+-- is_weekend: Saturday or Sunday
+-- month: 1 to 12
+-- quarter: 1 to 4
+-- week: week of ISO 8601, 1 to 53; the first days of January may be in the last one
+-- year: year, as 2026
+
+-- [dim_region]
+-- region: place or region, as posts or the official word name it
+
+-- [dim_source]
+-- authors: number of different authors, by key
+-- blind_to_at: when its last gap ended, NULL without any
+-- read_from_at: from when on it was read, NULL if nothing tells
+-- read_to_at: up to when it was read, NULL if nothing tells
+-- source: platform that posts stand on, or a source's name in the settings
+
+-- [dim_author]
+-- source: platform of the author's account
+
+-- [dim_track]
+-- proposals: number of our proposals
+-- track: the track's name in the settings
+
+-- [fct_incident_update]
+-- body: what the official channel said
+-- display_at: when it was said
+-- id: the incident's id, #, and the tool's own id of this word or its time
+-- number: 1 for the first word on the incident, 2 for the next
+-- status: status as its owner said it, NULL for none
+
+-- [fct_proposal]
+-- decided_at: when a person last settled it; NULL if nobody did
+-- decided_by: who settled it last; NULL if nobody did
+-- official_id: the official incident that took it over or that it was merged into
+-- outcome: official, merged, accepted, dismissed, over or open
+-- proposed_at: when we proposed it
+-- witnesses_then: how many people had reported it when it was proposed or last told
+
+-- [rollup]
+-- arrival: counts at rest hold what had arrived up to this number
+-- rolled_at: when they were made last
+
+-- [agg_incident_settled]
+-- into_id: the incident that it had been merged into; empty if it was dismissed

@@ -21,9 +21,11 @@ FROM @crowd_of(it, said) c CROSS JOIN whole w ORDER BY c.hour;
 -- name: incident_since
 -- Posts that report the incident $id still broken after its end, earliest first: what is chosen from
 -- to be read aloud. At most $limit (200).
-SELECT s.id, m.text, s.event_at, TRUE AS is_report, 'original' AS repeat_kind, s.component, s.place,
+SELECT s.id, w.text, s.event_at, TRUE AS is_report, 'original' AS repeat_kind, s.component, s.place,
     m.informative, s.witness AS author_key
-FROM @said_of_it() s JOIN fct_mention m ON m.id = s.id
+FROM @said_of_it() s
+JOIN fct_mention m ON m.id = s.id
+@private_of(s, w)
 WHERE s.phase = 'after' AND s.says = 'broken' AND NOT m.is_hidden AND NOT m.is_erased
     AND EXISTS (SELECT 1 FROM dim_incident WHERE incident_id = $id::text)
 ORDER BY s.event_at, s.id
@@ -34,11 +36,12 @@ LIMIT (coalesce($limit::bigint, 200));
 -- tracks that belong to no incident, from an hour before it began to a day after its end: posts and
 -- accounts by kind, the most first.
 WITH it AS MATERIALIZED (
-    SELECT * FROM incident_now WHERE incident_id = $id::text
+    SELECT started_at, resolved_at, tracks AS its_tracks FROM incident_now
+    WHERE incident_id = $id::text
 ), own_mentions AS MATERIALIZED (
     SELECT m.* FROM it i JOIN fct_mention m ON m.event_at >= i.started_at - INTERVAL '1 hour'
         AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
-    WHERE (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+    WHERE (i.its_tracks = @no_words OR @overlaps(m.tracks, i.its_tracks))
         AND m.id IN (SELECT mention_id FROM fct_campaign)
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
@@ -64,12 +67,13 @@ SELECT 'post' FROM fct_mention WHERE id = $id::text AND NOT is_hidden AND NOT is
 -- Rumours in posts of the incident $id, and in posts of its tracks that belong to no incident, from
 -- an hour before it began to a day after its end.
 WITH it AS MATERIALIZED (
-    SELECT * FROM incident_now WHERE incident_id = $id::text
+    SELECT started_at, resolved_at, tracks AS its_tracks FROM incident_now
+    WHERE incident_id = $id::text
 ), own_mentions AS MATERIALIZED (
     SELECT m.* FROM it i JOIN fct_mention m ON m.event_at >= i.started_at - INTERVAL '1 hour'
         AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
-    WHERE (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
-        AND strpos(m.label_evidence::text, '"claim":') > 0
+    WHERE (i.its_tracks = @no_words OR @overlaps(m.tracks, i.its_tracks))
+        AND m.claims IS NOT NULL
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
 ), best AS MATERIALIZED (
@@ -81,7 +85,7 @@ SELECT claim, CAST(sum(mentions) AS bigint) AS mentions, CAST(sum(witnesses) AS 
     min(first_seen_at) AS first_seen_at, max(last_seen_at) AS last_seen_at
 FROM @rumour_of(own_mentions_now, best) r
 WHERE r.incident_id IS NULL OR r.incident_id = $id::text
-GROUP BY claim ORDER BY witnesses DESC, claim;
+GROUP BY claim ORDER BY 3 DESC, 1;
 
 -- name: witnesses_hourly
 -- Witnesses of reports by hour, track, topic and place from $from_at up to $to_at (excluded), by the
@@ -90,7 +94,7 @@ SELECT track, topic, place, date_trunc('hour', event_at) AS hour,
     count(DISTINCT coalesce(author_key, id)) AS witnesses
 FROM (
     SELECT id, author_key, event_at, topic, place,
-        unnest(CASE WHEN tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE tracks END) AS track
+        @each_or_none(tracks) AS track
     FROM fct_mention
     WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp AND intent = 'report'
         AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')

@@ -6,14 +6,14 @@
 -- owner has closed them what was said on the track within a day after (phase after) or on the day
 -- before they began (phase before) and that neither component nor topic tells apart.
 WITH said AS (
-    SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place,
-        ((label_evidence -> 'place') -> 1) ->> 'value' AS place_in,
+    SELECT id, witness, event_at, tracks, nullif(topic, 'other') AS topic, component, place, place_in,
         CASE WHEN is_report THEN 'broken' ELSE 'works' END AS says
     FROM @3
     WHERE witness IS NOT NULL AND (is_report OR (intent = 'recovery'
         AND coalesce(noise, 'no') <> 'yes' AND repeat_kind IN ('original', 'near')))
 ), linked AS (
-    SELECT i.incident_id, s.*,
+    SELECT i.incident_id, s.id, s.witness, s.event_at, s.tracks, s.topic, s.component, s.place,
+        s.place_in, s.says,
         CASE WHEN NOT i.is_proposed AND i.status IN ('resolved', 'postmortem')
             AND s.event_at > i.resolved_at THEN 'after' ELSE 'during' END AS phase
     FROM @2 l
@@ -40,10 +40,10 @@ JOIN said s ON (s.event_at > i.resolved_at AND s.event_at <= i.resolved_at + INT
         AND s.event_at < i.started_at - INTERVAL '1 hour')
 LEFT JOIN matter m ON m.incident_id = i.incident_id
 WHERE NOT i.is_proposed AND i.status IN ('resolved', 'postmortem') AND i.resolved_at IS NOT NULL
-    AND (i.tracks = ARRAY[]::text[] OR s.tracks && i.tracks)
-    AND (s.component IS NULL OR i.components = ARRAY[]::text[]
+    AND (i.tracks = @no_words OR @overlaps(s.tracks, i.tracks))
+    AND (s.component IS NULL OR i.components = @no_words
         OR strpos(lower(array_to_string(i.components, '|')), lower(s.component)) > 0)
-    AND (s.topic IS NULL OR s.topic = 'outage' OR m.topics IS NULL OR s.topic = ANY (m.topics))
+    AND (s.topic IS NULL OR s.topic = 'outage' OR m.topics IS NULL OR @holds(m.topics, s.topic))
     AND s.id NOT IN (SELECT id FROM linked)
 
 -- name: crowd_elsewhere_of
@@ -65,7 +65,7 @@ WITH told AS (
     FROM @1 i
     LEFT JOIN incident_now p ON p.official_id = i.incident_id
     LEFT JOIN told t ON t.incident_id = i.incident_id
-    WHERE i.tracks <> ARRAY[]::text[]
+    WHERE i.tracks <> @no_words
 ), report AS (
     -- By the machine's labels: they are read for all tracks.
     SELECT m.id, coalesce(m.author_key, m.id) AS witness, m.topic, m.event_at, m.tracks,
@@ -83,7 +83,7 @@ WITH told AS (
     JOIN incident_now o ON o.topic = a.topic AND o.is_proposed AND o.status <> 'dismissed'
         AND o.started_at BETWEEN a.started_at - INTERVAL '30 minutes'
             AND a.started_at + INTERVAL '30 minutes'
-        AND o.tracks <> ARRAY[]::text[] AND NOT o.tracks && a.tracks
+        AND o.tracks <> @no_words AND NOT @overlaps(o.tracks, a.tracks)
     WHERE a.topic <> 'other'
     UNION
     SELECT a.incident_id, r.track
@@ -91,7 +91,7 @@ WITH told AS (
     JOIN report r ON r.topic = a.topic AND r.event_at >= a.started_at - INTERVAL '25 hours'
         AND r.event_at <= a.started_at + INTERVAL '30 minutes'
         -- A post that names both is no sign: a company and its shop are often named together.
-        AND NOT r.tracks && a.tracks
+        AND NOT @overlaps(r.tracks, a.tracks)
     WHERE a.topic <> 'other'
     GROUP BY a.incident_id, r.track
     HAVING count(DISTINCT CASE WHEN r.event_at >= a.started_at - INTERVAL '30 minutes'
@@ -100,21 +100,24 @@ WITH told AS (
             THEN r.witness END) > 3 * count(DISTINCT CASE
             WHEN r.event_at < a.started_at - INTERVAL '1 hour' THEN r.id END) / 24.0
 )
-SELECT e.incident_id, array_agg(DISTINCT e.track ORDER BY e.track) AS tracks,
-    coalesce(array_agg(DISTINCT e.track ORDER BY e.track) FILTER (WHERE EXISTS (
-        SELECT 1 FROM incident_now o WHERE NOT o.is_proposed AND e.track = ANY (o.tracks)
+SELECT incident_id, @sorted_set(track, TRUE) AS tracks,
+    coalesce(@sorted_set(track, is_official), @no_words) AS official
+FROM (
+    SELECT e.incident_id, e.track, EXISTS (
+        SELECT 1 FROM incident_now o WHERE NOT o.is_proposed AND @holds(o.tracks, e.track)
             AND o.opened_at BETWEEN a.started_at - INTERVAL '1 hour'
-                AND a.started_at + INTERVAL '1 hour')), ARRAY[]::text[]) AS official
-FROM elsewhere e JOIN matter a ON a.incident_id = e.incident_id
-GROUP BY e.incident_id
+                AND a.started_at + INTERVAL '1 hour') AS is_official
+    FROM elsewhere e JOIN matter a ON a.incident_id = e.incident_id
+) w
+GROUP BY incident_id
 
 -- name: crowd_of
 -- What the crowd says of each of these incidents (@1) in each hour, from what was said (@2).
 WITH official AS (
     SELECT i.incident_id, CASE WHEN i.is_proposed THEN o.opened_at ELSE i.opened_at END AS opened_at,
         NOT i.is_proposed AND i.resolved_at IS NULL AS is_open,
-        CASE WHEN i.is_proposed THEN ARRAY[]::text[] ELSE i.regions END AS regions,
-        CASE WHEN i.is_proposed THEN ARRAY[]::text[] ELSE i.components END AS components,
+        CASE WHEN i.is_proposed THEN @no_words ELSE i.regions END AS regions,
+        CASE WHEN i.is_proposed THEN @no_words ELSE i.components END AS components,
         lower(concat_ws('|', i.title, array_to_string(i.regions, '|'),
             array_to_string(i.components, '|'), i.updates::text)) AS words
     FROM @1 i LEFT JOIN incident_now o ON o.incident_id = i.official_id
@@ -133,25 +136,27 @@ WITH official AS (
     FROM @2 s WHERE phase = 'before' AND says = 'broken'
     GROUP BY incident_id
 ), named AS (
-    SELECT s.incident_id, date_trunc('hour', s.event_at) AS hour, n.head, n.name,
-        bool_or(strpos(o.words, lower(n.name)) > 0 OR EXISTS (
-            SELECT 1 FROM unnest(o.regions) r WHERE strpos(lower(n.whole), lower(r)) > 0)) AS is_told
-    FROM @2 s
-    JOIN official o ON o.incident_id = s.incident_id
-    CROSS JOIN LATERAL (VALUES ('region', s.place, concat_ws(', ', s.place, s.place_in)),
-        ('component', s.component, NULL)) n (head, name, whole)
-    WHERE s.says = 'broken' AND s.phase = 'during' AND n.name IS NOT NULL
-        AND (n.head = 'component' OR s.place_in IS NOT NULL)
-    GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT s.witness) >= 3
+    SELECT n.incident_id, n.hour, n.head, n.name,
+        bool_or(strpos(o.words, lower(n.name)) > 0 OR @names_any(n.whole, o.regions)) AS is_told
+    FROM (
+        SELECT incident_id, date_trunc('hour', event_at) AS hour, witness, 'region' AS head,
+            place AS name, concat_ws(', ', place, place_in) AS whole
+        FROM @2 s WHERE says = 'broken' AND phase = 'during' AND place_in IS NOT NULL
+        UNION ALL
+        SELECT incident_id, date_trunc('hour', event_at), witness, 'component', component, ''
+        FROM @2 s WHERE says = 'broken' AND phase = 'during'
+    ) n
+    JOIN official o ON o.incident_id = n.incident_id
+    WHERE n.name IS NOT NULL
+    GROUP BY 1, 2, 3, 4 HAVING count(DISTINCT n.witness) >= 3
 ), left_out AS (
     SELECT n.incident_id, n.hour,
-        array_agg(n.name ORDER BY n.name COLLATE "C") FILTER (WHERE n.head = 'region') AS regions,
-        array_agg(n.name ORDER BY n.name COLLATE "C") FILTER (WHERE n.head = 'component')
-            AS components
+        @sorted_set(n.name, n.head = 'region') AS regions,
+        @sorted_set(n.name, n.head = 'component') AS components
     FROM named n JOIN official o ON o.incident_id = n.incident_id
     -- Places only where we understand what regions the official word means: it names one we found.
-    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN o.components <> ARRAY[]::text[]
-        ELSE o.regions <> ARRAY[]::text[] AND EXISTS (SELECT 1 FROM named k
+    WHERE NOT n.is_told AND CASE n.head WHEN 'component' THEN o.components <> @no_words
+        ELSE o.regions <> @no_words AND EXISTS (SELECT 1 FROM named k
             WHERE k.incident_id = n.incident_id AND k.head = 'region' AND k.is_told) END
     GROUP BY n.incident_id, n.hour
 )
@@ -165,10 +170,10 @@ SELECT c.incident_id, c.hour,
         ELSE 'agrees'
     END AS stance,
     c.witnesses, c.recovered, c.still_broken, coalesce(u.normal, 0) AS normal,
-    coalesce(l.regions, ARRAY[]::text[]) AS unnamed_regions,
-    coalesce(l.components, ARRAY[]::text[]) AS unnamed_components,
-    coalesce(e.tracks, ARRAY[]::text[]) AS other_tracks,
-    coalesce(e.official, ARRAY[]::text[]) AS other_official
+    coalesce(l.regions, @no_words) AS unnamed_regions,
+    coalesce(l.components, @no_words) AS unnamed_components,
+    coalesce(e.tracks, @no_words) AS other_tracks,
+    coalesce(e.official, @no_words) AS other_official
 FROM counted c
 JOIN official o ON o.incident_id = c.incident_id
 LEFT JOIN usual u ON u.incident_id = c.incident_id
@@ -192,14 +197,14 @@ WITH it AS MATERIALIZED (
     UNION
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
-    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+    WHERE NOT i.is_proposed AND (i.tracks = @no_words OR @overlaps(m.tracks, i.tracks))
     UNION
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at >= i.started_at - INTERVAL '25 hours'
         AND m.event_at < i.started_at - INTERVAL '1 hour'
-    WHERE NOT i.is_proposed AND (i.tracks = ARRAY[]::text[] OR m.tracks && i.tracks)
+    WHERE NOT i.is_proposed AND (i.tracks = @no_words OR @overlaps(m.tracks, i.tracks))
 ), own_mentions AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE id IN (SELECT id FROM own_ids)
+    SELECT * FROM @mentions_of(SELECT id FROM own_ids) m
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
     WHERE incident_id = $id::text
@@ -212,20 +217,19 @@ SELECT * FROM @crowd_said_of(it, words, own_mentions_now) s
 -- What these mentions (@1) claim that no official word of their tracks has said until a day after,
 -- with the incidents that words on links (@2) name.
 WITH claimed AS (
-    SELECT m.id, m.witness, m.event_at, m.tracks, m.track, l.incident_id,
-        @json_items(m.label_evidence -> 'claim') ->> 'kind' AS claim
+    SELECT m.id, m.witness, m.event_at, m.tracks, m.track, l.incident_id, unnest(m.claims) AS claim
     FROM @1 m
     LEFT JOIN @2 l ON l.mention_id = m.id
-    WHERE strpos(m.label_evidence::text, '"claim":') > 0 AND coalesce(m.noise, 'no') <> 'yes'
+    WHERE m.claims IS NOT NULL AND coalesce(m.noise, 'no') <> 'yes'
 )
 SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.witness) AS witnesses,
     min(c.event_at) AS first_seen_at, max(c.event_at) AS last_seen_at,
-    (array_agg(c.id ORDER BY c.event_at, c.id COLLATE "C"))[1] AS first_id
+    @first_of(c.id, c.event_at, c.id) AS first_id
 FROM claimed c
 WHERE NOT EXISTS (
     SELECT 1 FROM incident_now i
-    WHERE NOT i.is_proposed AND c.claim = ANY (i.claims)
-        AND (i.tracks = ARRAY[]::text[] OR i.tracks && c.tracks)
+    WHERE NOT i.is_proposed AND @holds(i.claims, c.claim)
+        AND (i.tracks = @no_words OR @overlaps(i.tracks, c.tracks))
         AND i.opened_at <= c.event_at + INTERVAL '1 day'
         AND coalesce(i.resolved_at, c.event_at) >= c.event_at - INTERVAL '1 day'
 )

@@ -1,16 +1,105 @@
 -- What is exported: a row per row of the stable views, in the order of their keys. Those with $from_at
 -- and $to_at are exported by day of event_at. Texts only with $texts.
 
+-- name: export_mark
+-- How far the warehouse has come: the highest arrival number, and the newest time of a write up to it.
+SELECT CAST(coalesce(max(arrival), 0) AS bigint) AS watermark, max(updated_at) AS written_at
+FROM (
+    SELECT max(arrival) AS arrival, max(updated_at) AS updated_at FROM fct_mention
+    UNION ALL SELECT max(arrival), max(updated_at) FROM fct_link
+    UNION ALL SELECT max(arrival), max(updated_at) FROM fct_campaign
+    UNION ALL SELECT max(arrival), max(updated_at) FROM fct_decision
+    UNION ALL SELECT max(arrival), max(updated_at) FROM dim_incident
+) written;
+
+-- name: export_again
+-- A row if numbers up to $watermark were given anew after $written_at, the newest time of a write when
+-- that was the highest number: then the warehouse was put back from a backup meanwhile.
+SELECT 1 AS one WHERE
+    EXISTS (SELECT 1 FROM fct_mention
+        WHERE arrival <= $watermark::bigint AND updated_at > $written_at::timestamp)
+    OR EXISTS (SELECT 1 FROM fct_link
+        WHERE arrival <= $watermark::bigint AND updated_at > $written_at::timestamp)
+    OR EXISTS (SELECT 1 FROM fct_campaign
+        WHERE arrival <= $watermark::bigint AND updated_at > $written_at::timestamp)
+    OR EXISTS (SELECT 1 FROM fct_decision
+        WHERE arrival <= $watermark::bigint AND updated_at > $written_at::timestamp)
+    OR EXISTS (SELECT 1 FROM dim_incident
+        WHERE arrival <= $watermark::bigint AND updated_at > $written_at::timestamp);
+
+-- name: export_schema
+-- The number of the last migration.
+SELECT value AS version FROM meta WHERE key = 'schema';
+
+-- name: export_tombstones
+-- Mentions that were hidden or erased after the arrival number $since and are so now.
+SELECT id, CASE WHEN is_erased THEN 'erased' ELSE 'hidden' END AS kind, event_at,
+    updated_at AS removed_at
+FROM fct_mention WHERE (is_hidden OR is_erased) AND arrival > $since::bigint
+ORDER BY id;
+
+-- name: export_days
+-- How complete each day is: a row per source, track (NULL: for all) and day.
+SELECT day AS date_day, source, nullif(track, '') AS track,
+    CAST(sum(told) - sum(blind) AS double precision) / 1000 AS seconds_read,
+    CAST(sum(blind) AS double precision) / 1000 AS seconds_blind,
+    array_to_string(@sorted_set(cause, cause IS NOT NULL), ', ') AS causes
+FROM (
+    SELECT date_trunc('day', hour) AS day, source, track, told, blind, cause FROM coverage_piece
+) p
+GROUP BY day, source, track ORDER BY day, source, track;
+
 -- name: changed_days
--- Days of event_at of which anything may read otherwise since $since (NULL: all days): rows written,
--- links, people's words on mentions and on incidents, heads of repeats.
-SELECT DISTINCT date_trunc('day', m.event_at) AS day FROM fct_mention m
-WHERE $since::timestamp IS NULL OR m.updated_at > $since::timestamp
-    OR m.id IN (SELECT mention_id FROM fct_link WHERE updated_at > $since::timestamp)
-    OR m.id IN (SELECT subject FROM fct_decision WHERE updated_at > $since::timestamp)
-    OR m.id IN (SELECT l.mention_id FROM fct_link l JOIN fct_decision d ON d.subject = l.incident_id
-        WHERE d.updated_at > $since::timestamp)
-    OR m.repeat_group IN (SELECT repeat_group FROM fct_mention WHERE updated_at > $since::timestamp)
+-- Days of event_at of which anything may read otherwise since the arrival number $since (NULL: all
+-- days): mentions, links, brigades, people's words on mentions, what became of incidents that they are
+-- linked to, heads of repeats; and those that a mention was moved from, which may be empty by now. When
+-- an incident's word changes, so may where merged ones end up.
+WITH fresh AS MATERIALIZED (
+    SELECT id, repeat_group, left_at, left_groups FROM fct_mention
+    WHERE arrival > coalesce($since::bigint, -1)
+), told AS (
+    SELECT incident_id FROM dim_incident WHERE arrival > $since::bigint
+    UNION
+    SELECT subject FROM fct_decision
+    WHERE arrival > $since::bigint AND verb IN ('accept', 'dismiss', 'merge')
+    UNION
+    SELECT unnest(left_names) FROM fct_decision WHERE arrival > $since::bigint
+), incident AS (
+    SELECT incident_id FROM told
+    UNION
+    SELECT incident_id FROM dim_incident WHERE official_id IN (SELECT incident_id FROM told)
+    UNION
+    SELECT subject FROM fct_decision WHERE verb = 'merge' AND EXISTS (SELECT 1 FROM told)
+), touched AS (
+    SELECT id FROM fresh
+    UNION
+    SELECT mention_id FROM fct_link
+    WHERE arrival > $since::bigint OR incident_id IN (SELECT incident_id FROM incident)
+    UNION
+    SELECT mention_id FROM fct_campaign WHERE arrival > $since::bigint
+    UNION
+    SELECT subject FROM fct_decision
+    WHERE arrival > $since::bigint OR value IN (SELECT incident_id FROM incident)
+    UNION
+    SELECT unnest(left_names) FROM fct_decision WHERE arrival > $since::bigint
+), headed AS (
+    SELECT repeat_group FROM fresh UNION SELECT unnest(left_groups) FROM fresh
+)
+SELECT date_trunc('day', m.event_at) AS day FROM fct_mention m
+WHERE m.id IN (SELECT id FROM touched) OR m.repeat_group IN (SELECT repeat_group FROM headed)
+UNION
+SELECT date_trunc('day', event_at) FROM (SELECT unnest(left_at) AS event_at FROM fresh) moved
+ORDER BY 1;
+
+-- name: removed_days
+-- Days of event_at that mentions have or had that were hidden or erased after the arrival number $since.
+SELECT date_trunc('day', event_at) AS day FROM fct_mention
+WHERE (is_hidden OR is_erased) AND arrival > $since::bigint
+UNION
+SELECT date_trunc('day', event_at) FROM (
+    SELECT unnest(left_at) AS event_at FROM fct_mention
+    WHERE (is_hidden OR is_erased) AND arrival > $since::bigint
+) moved
 ORDER BY 1;
 
 -- name: export_feedback
@@ -71,8 +160,58 @@ FROM rumours ORDER BY 6, 8, 3, 1, 2;
 SELECT source, day, reads, cost FROM spend ORDER BY day, source;
 
 -- name: export_erasures
--- The view erasures.
-SELECT erasure_id, asked_at, done_at, asked_by, reason, requests, mentions,
+-- The view erasures; who asked and why are people's words.
+SELECT erasure_id, asked_at, done_at, CASE WHEN $texts::boolean THEN asked_by END AS asked_by,
+    CASE WHEN $texts::boolean THEN reason END AS reason, requests, mentions,
     array_to_string(places, ', ') AS places
 FROM erasures
 ORDER BY asked_at, erasure_id;
+
+-- name: export_completeness
+-- The view completeness.
+SELECT source, track, hour, seconds_read, seconds_blind, causes, is_complete, share
+FROM completeness ORDER BY hour, source, track;
+
+-- name: export_decisions
+-- The view decisions.
+SELECT decision_id, verb, id, incident_id, head, name, into_id, decided_by, decided_at
+FROM decisions ORDER BY decided_at, decision_id;
+
+-- name: export_fct_incident_update
+-- The view fct_incident_update.
+SELECT id, incident_id, status, body, display_at, number
+FROM fct_incident_update ORDER BY incident_id, number;
+
+-- name: export_fct_proposal
+-- The view fct_proposal.
+SELECT incident_id, track, topic, title, started_at, proposed_at, outcome, official_id, lead_seconds,
+    resolved_at, decided_at, decided_by, witnesses_then
+FROM fct_proposal ORDER BY proposed_at, incident_id;
+
+-- name: export_dim_author
+-- The view dim_author.
+SELECT author_key, source, first_seen_at, last_seen_at, mentions, removed
+FROM dim_author ORDER BY author_key;
+
+-- name: export_dim_source
+-- The view dim_source.
+SELECT source, mentions, authors, first_seen_at, last_seen_at, read_from_at, read_to_at, blind_to_at
+FROM dim_source ORDER BY source;
+
+-- name: export_dim_track
+-- The view dim_track.
+SELECT track, mentions, first_seen_at, last_seen_at, incidents, proposals
+FROM dim_track ORDER BY track;
+
+-- name: export_dim_component
+-- The view dim_component.
+SELECT component, mentions, incidents, is_official FROM dim_component ORDER BY component;
+
+-- name: export_dim_region
+-- The view dim_region.
+SELECT region, mentions, incidents, is_official FROM dim_region ORDER BY region;
+
+-- name: export_dim_date
+-- The view dim_date.
+SELECT date_day, year, quarter, month, week, day_of_month, day_of_week, is_weekend
+FROM dim_date ORDER BY date_day;

@@ -29,14 +29,14 @@ WITH newest AS MATERIALIZED (
     ORDER BY m.arrival DESC
     LIMIT (coalesce($limit::bigint, 200))
 )
-SELECT p.id, p.source, p.kind, d.handle, p.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
+SELECT p.id, p.source, p.kind, d.handle, d.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
     p.intent, p.intent_p, p.intent_sure, p.topic, p.severity, p.sentiment, p.noise = 'yes' AS is_noise,
     p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, l.incident_id,
     i.title AS incident_title, i.status AS incident_status, i.is_proposed AS incident_is_proposed,
     l.link_state, l.link_p, l.link_by, p.version, p.arrival
 FROM picked p
 LEFT JOIN best l ON l.mention_id = p.id
-LEFT JOIN mention_identity d ON d.mention_id = p.id
+@private_of(p, d)
 LEFT JOIN incident i ON i.incident_id = l.incident_id
 ORDER BY p.arrival DESC;
 
@@ -83,8 +83,8 @@ WITH own_links AS MATERIALIZED (
     SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
         OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
 ), own_mentions AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE id IN (
-        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+    SELECT * FROM @mentions_of(
+        SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
     WHERE incident_id = $id::text
@@ -111,22 +111,29 @@ WITH own_links AS MATERIALIZED (
     SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
         OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
 ), own_mentions AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE id IN (
-        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+    SELECT * FROM @mentions_of(
+        SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
     WHERE incident_id = $id::text
+), picked AS MATERIALIZED (
+    -- The words of a few are looked up, not of all that are linked.
+    SELECT m.id, m.source, m.kind, m.event_at, m.seen_at, m.tracks, m.intent, m.intent_p, m.topic,
+        m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind, m.repeat_of,
+        m.is_report, m.campaign, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
+    FROM words l
+    JOIN @mention_now_of(own_mentions, own_mentions) m ON m.id = l.mention_id
+    WHERE NOT m.is_removed AND l.link_state IN ('linked', 'suggested')
+        AND ($state::text IS NULL OR l.link_state = $state::text)
+    ORDER BY CASE WHEN $newest::boolean THEN m.event_at END DESC, m.event_at, m.id
+    LIMIT (coalesce($limit::bigint, 100)) OFFSET (coalesce($offset::bigint, 0))
 )
-SELECT m.id, m.source, m.kind, d.handle, m.text, m.event_at, m.seen_at, d.url, m.tracks, m.intent,
-    m.intent_p, m.topic, m.severity, m.sentiment, m.component, m.place, m.language, m.repeat_kind,
-    m.repeat_of, m.is_report, m.campaign, l.link_state, l.link_p, l.link_by, l.evidence, l.decided_at
-FROM words l
-JOIN @mention_now_of(own_mentions, own_mentions) m ON m.id = l.mention_id
-LEFT JOIN mention_identity d ON d.mention_id = m.id
-WHERE NOT m.is_removed AND l.link_state IN ('linked', 'suggested')
-    AND ($state::text IS NULL OR l.link_state = $state::text)
-ORDER BY CASE WHEN $newest::boolean THEN m.event_at END DESC, m.event_at, m.id
-LIMIT (coalesce($limit::bigint, 100)) OFFSET (coalesce($offset::bigint, 0));
+SELECT p.id, p.source, p.kind, d.handle, d.text, p.event_at, p.seen_at, d.url, p.tracks, p.intent,
+    p.intent_p, p.topic, p.severity, p.sentiment, p.component, p.place, p.language, p.repeat_kind,
+    p.repeat_of, p.is_report, p.campaign, p.link_state, p.link_p, p.link_by, p.evidence, p.decided_at
+FROM picked p
+@private_of(p, d)
+ORDER BY CASE WHEN $newest::boolean THEN p.event_at END DESC, p.event_at, p.id;
 
 -- name: incident_timeline
 -- Posts linked to the incident $id by minute of event_at.
@@ -137,8 +144,8 @@ WITH own_links AS MATERIALIZED (
     SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
         OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
 ), own_mentions AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE id IN (
-        SELECT mention_id FROM own_links UNION SELECT subject FROM own_decisions)
+    SELECT * FROM @mentions_of(
+        SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(own_mentions, own_links, own_decisions) l
     WHERE incident_id = $id::text
@@ -178,7 +185,7 @@ FROM (
 -- name: coverage_now
 -- Up to when each source was read for each track, and the last gap with its cause.
 SELECT source, track, max(to_at) FILTER (WHERE NOT is_gap) AS read_to, max(to_at) FILTER (WHERE is_gap) AS gap_to,
-    (array_agg(cause ORDER BY to_at DESC) FILTER (WHERE is_gap AND cause IS NOT NULL))[1]
+    @last_of(cause, to_at, cause, is_gap AND cause IS NOT NULL)
         AS gap_cause
 FROM coverage GROUP BY source, track ORDER BY source, track;
 
@@ -191,7 +198,8 @@ WITH it AS MATERIALIZED (
 ), words AS MATERIALIZED (
     SELECT * FROM @link_now_of(it, fct_link, fct_decision) l
 )
-SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d.quote_of, d.thread,
+SELECT m.*, d.text, d.said_place, d.hashtags, d.label_evidence, d.handle, d.author_id, d.url,
+    d.reply_to, d.repost_of, d.quote_of, d.thread,
     l.incident_id, n.title AS incident_title, l.link_state, l.link_p, l.link_by,
     (SELECT to_json(array_agg(@json_object('incident', w.incident_id, 'title', s.title,
             'status', s.status, 'state', w.link_state, 'p', w.link_p, 'by', w.link_by,
@@ -202,15 +210,15 @@ SELECT m.*, i.hashtags, d.handle, d.author_id, d.url, d.reply_to, d.repost_of, d
             ORDER BY c.decided_at DESC, c.decision_id DESC))
         FROM fct_decision c WHERE c.subject = $id::text) AS decisions
 FROM @mention_now_of(it, it) m
-JOIN it i ON i.id = m.id
-LEFT JOIN mention_identity d ON d.mention_id = m.id AND NOT m.is_removed
+@private_of(m, d) AND NOT m.is_removed
 LEFT JOIN @best_link_of(words, incident) l ON l.mention_id = m.id
 LEFT JOIN incident n ON n.incident_id = l.incident_id;
 
 -- name: texts_of
 -- The texts of the mentions $ids, without removed ones: what people's links teach is read from them.
-SELECT id, text FROM fct_mention
-WHERE id IN (SELECT unnest($ids::text[])) AND NOT is_hidden AND NOT is_erased AND text IS NOT NULL;
+SELECT m.id, w.text FROM fct_mention m @private_of(m, w)
+WHERE m.id IN (SELECT unnest($ids::text[])) AND NOT m.is_hidden AND NOT m.is_erased
+    AND w.text IS NOT NULL;
 
 -- name: incident_records
 -- The newest record of every incident, from which the book can be made again.
@@ -218,8 +226,8 @@ SELECT incident_id, record FROM dim_incident ORDER BY incident_id;
 
 -- name: is_known
 -- A row if anything is kept of the mention $id or of the author $id (both with their source).
-SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_identity WHERE mention_id = $id::text)
-    OR EXISTS (SELECT 1 FROM mention_identity WHERE author_id = $id::text);
+SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM mention_private WHERE mention_id = $id::text)
+    OR EXISTS (SELECT 1 FROM mention_private WHERE author_id = $id::text);
 
 -- name: links_of
 -- Which incidents the machine ever compared the mentions $ids with, and told about.
@@ -232,19 +240,18 @@ ORDER BY mention_id, incident_id;
 -- With $since only what was written from then on. Posts of files do not tell when they were received,
 -- and rows of `relabel` (their model ends with # and its run) were written long after it.
 SELECT count(*) AS mentions,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY received) AS received_p50,
-    percentile_cont(0.99) WITHIN GROUP (ORDER BY received) AS received_p99,
+    @quantile(0.5, received) AS received_p50,
+    @quantile(0.99, received) AS received_p99,
     max(received) AS received_max,
-    percentile_cont(0.5) WITHIN GROUP (ORDER BY said) AS said_p50,
-    percentile_cont(0.99) WITHIN GROUP (ORDER BY said) AS said_p99,
+    @quantile(0.5, said) AS said_p50,
+    @quantile(0.99, said) AS said_p99,
     max(said) AS said_max, max(updated_at) AS written_at
 FROM (
-    SELECT CASE WHEN seen_at <> event_at
-            THEN extract(epoch FROM updated_at - seen_at)::double precision END AS received,
-        extract(epoch FROM updated_at - event_at)::double precision AS said, updated_at, model
+    SELECT CASE WHEN seen_at <> event_at THEN @seconds(updated_at, seen_at) END AS received,
+        @seconds(updated_at, event_at) AS said, updated_at, model
     FROM fct_mention ORDER BY arrival DESC LIMIT (coalesce($limit::bigint, 1000))
 ) newest
-WHERE updated_at >= coalesce($since::timestamp, '-infinity'::timestamp) AND model NOT LIKE '%#%';
+WHERE updated_at >= coalesce($since::timestamp, @long_ago) AND model NOT LIKE '%#%';
 
 -- name: newest_by_source
 -- The platforms of the newest $limit (20,000) arrivals: when the newest was said and received.
@@ -269,6 +276,6 @@ FROM spend WHERE day >= $month::timestamp GROUP BY source ORDER BY source;
 -- name: coverage_gaps
 -- From when to when a source was blind, and why: what ended after $since, the newest first.
 SELECT source, track, from_at, to_at, cause FROM coverage
-WHERE is_gap AND to_at > coalesce($since::timestamp, '-infinity'::timestamp)
+WHERE is_gap AND to_at > coalesce($since::timestamp, @long_ago)
 ORDER BY to_at DESC, from_at DESC, source, track
 LIMIT (coalesce($limit::bigint, 100));

@@ -4,7 +4,7 @@
 -- Whole mentions, oldest first, that a model older than $before named (but not the model $besides),
 -- said from $since on. Pages by time: $after_at and $after are time and id of the last mention of the page before. Without what was
 -- erased; what is only hidden may be shown again, so it keeps up.
-SELECT m.id, m.source, m.kind, m.text, m.lang, m.said_place, m.hashtags, m.rating, m.engagement,
+SELECT m.id, m.source, m.kind, d.text, m.lang, d.said_place, d.hashtags, m.rating, m.engagement,
     m.said_at, m.event_at, m.seen_at, m.tracks, m.version, m.model, m.repeat_kind, m.repeat_of,
     m.repeat_group, m.intent, m.topic, m.severity, m.sentiment, m.informative, m.noise, m.language,
     m.component, m.place, m.app_version, m.app_version_p, d.author_id, d.handle, d.url, d.reply_to,
@@ -19,7 +19,7 @@ FROM (
     ORDER BY event_at, id
     LIMIT (coalesce($limit::bigint, 1000))
 ) m
-LEFT JOIN mention_identity d ON d.mention_id = m.id
+@private_of(m, d)
 ORDER BY m.event_at, m.id;
 
 -- name: newest_model

@@ -1,8 +1,9 @@
 -- What sources ask of the warehouse.
 
 -- name: erased_of
--- Which of the keyed hashes $ids are known to be erased, as mentions or authors (scope).
-SELECT subject, scope FROM fct_removal
+-- Which of the keyed hashes $ids are known to be erased, as mentions or authors (scope), and up to
+-- when.
+SELECT subject, scope, asked_at FROM fct_removal
 WHERE kind = 'erased' AND subject IN (SELECT unnest($ids::text[]));
 
 -- name: held_posts
@@ -24,8 +25,14 @@ WHERE source = $source::text AND event_at >= $since::timestamp AND id > $after::
         OR id IN (SELECT subject FROM fct_decision WHERE verb = 'link'))
 ORDER BY id LIMIT (coalesce($limit::bigint, 100));
 
+-- name: held_kinds
+-- Of which platforms and kinds anything is held that has words.
+SELECT DISTINCT source, kind FROM fct_mention WHERE NOT is_erased ORDER BY source, kind;
+
 -- name: expired_posts
--- Ids of the mentions of $source that happened before $before and are still here, so many at most.
+-- Ids of the mentions of $source and $kind that happened before $before and are still here, so many
+-- at most.
 SELECT id FROM fct_mention
-WHERE source = $source::text AND event_at < $before::timestamp AND NOT is_erased
+WHERE source = $source::text AND kind = $kind::text AND event_at < $before::timestamp
+    AND NOT is_erased
 ORDER BY id LIMIT (coalesce($limit::bigint, 100));

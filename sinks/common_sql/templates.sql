@@ -5,18 +5,16 @@
 
 -- name: mention_now_of
 -- Mentions (@1) as they are to be read now: people's words over the machine's, repeats after the
--- earliest of their group (@2 names at least their groups), no text once removed. A witness is an
--- author, or an unknown author's post that is no repost; what the watch set aside as a brigade's
--- (campaign) reports nothing.
+-- earliest of their group (@2 names at least their groups). A witness is an author, or an unknown
+-- author's post that is no repost; what the watch set aside as a brigade's (campaign) reports nothing.
+-- Without words: who shows them joins mention_private, and not where is_removed.
 SELECT f.*,
     CASE WHEN author_key IS NOT NULL THEN author_key WHEN kind <> 'repost' THEN id END AS witness,
     coalesce(intent = 'report' AND coalesce(noise, 'no') <> 'yes'
         AND repeat_kind IN ('original', 'near'), FALSE) AND campaign IS NULL AS is_report
 FROM (
-    SELECT m.id, m.source, m.kind, m.author_key,
-        CASE WHEN m.is_hidden OR m.is_erased THEN NULL ELSE m.text END AS text,
-        m.lang, m.said_place, m.said_at, m.event_at, m.seen_at,
-        greatest(m.updated_at, p.updated_at, k.updated_at) AS updated_at, m.tracks, m.tracks[1] AS track,
+    SELECT m.id, m.source, m.kind, m.author_key, m.lang, m.said_at, m.event_at, m.seen_at,
+        greatest(m.updated_at, p.updated_at, k.updated_at) AS updated_at, m.tracks, @first_word(m.tracks) AS track,
         coalesce(p.intent, m.intent) AS intent,
         CASE WHEN p.intent IS NULL THEN m.intent_p ELSE 1 END AS intent_p,
         p.intent IS NOT NULL OR m.intent_sure AS intent_sure,
@@ -56,7 +54,7 @@ FROM (
             ELSE 'near'
         END AS repeat_kind,
         CASE WHEN h.head_id <> m.id THEN h.head_id END AS repeat_of,
-        m.repeat_group, m.label_evidence, m.engagement, m.rating, m.version,
+        m.repeat_group, m.claims, m.place_in, m.engagement, m.rating, m.version,
         m.model AS model_version, m.is_hidden OR m.is_erased AS is_removed, m.is_erased, m.arrival,
         k.kind AS campaign
     FROM @1 m
@@ -118,3 +116,17 @@ FROM @1 l JOIN @2 m ON m.id = l.mention_id
 WHERE l.link_state = 'linked'
     OR (l.link_state = 'suggested' AND starts_with(l.incident_id, 'groundswell:'))
 GROUP BY l.incident_id
+
+-- name: is_newer_mention
+-- Whether a row of fct_mention (@1) supersedes another (@2): a newer version, or a newer model's labels.
+(@1.version, @1.model) > (@2.version, @2.model)
+
+-- name: is_newer_link
+-- Whether a row of fct_link (@1) supersedes another (@2); p and state only decide between twins.
+(@1.mention_version, @1.model, @1.incident_version, @1.p, @1.state)
+    > (@2.mention_version, @2.model, @2.incident_version, @2.p, @2.state)
+
+-- name: is_newer_incident
+-- Whether a row of dim_incident (@1) supersedes another (@2); time and content only decide between twins.
+(@1.version, @1.recorded_at, @1.record::text COLLATE "C")
+    > (@2.version, @2.recorded_at, @2.record::text COLLATE "C")

@@ -1,14 +1,44 @@
 -- The writes. @new_rows(table) are the rows that a write brings to a table, one row per key; a row
 -- replaces another only if its revision is higher (strict >, in DuckDB also four times faster than
--- >=). @batch(column type, …) are the rows of a smaller batch, with these columns.
+-- >=). What is called NAME_past runs before NAME on the same rows, and keeps what they supersede.
+-- @batch(column type, …) are the rows of a smaller batch, with these columns.
+
+-- name: fct_mention_past
+-- What rows of a batch supersede, before they do.
+INSERT INTO fct_mention_version (
+    id, version, model, tracks, repeat_kind, repeat_group,
+    intent, intent_p, intent_sure,
+    topic, topic_p, topic_sure,
+    severity, severity_p, severity_sure,
+    sentiment, sentiment_p, sentiment_sure,
+    informative, informative_p, informative_sure,
+    noise, noise_p, noise_sure,
+    language, language_p, language_sure,
+    component, component_p, component_sure,
+    place, place_p, place_sure,
+    app_version, app_version_p, app_version_sure,
+    claims, place_in, valid_from, valid_to, arrival)
+SELECT m.id, m.version, m.model, m.tracks, m.repeat_kind, m.repeat_group,
+    m.intent, m.intent_p, m.intent_sure,
+    m.topic, m.topic_p, m.topic_sure,
+    m.severity, m.severity_p, m.severity_sure,
+    m.sentiment, m.sentiment_p, m.sentiment_sure,
+    m.informative, m.informative_p, m.informative_sure,
+    m.noise, m.noise_p, m.noise_sure,
+    m.language, m.language_p, m.language_sure,
+    m.component, m.component_p, m.component_sure,
+    m.place, m.place_p, m.place_sure,
+    m.app_version, m.app_version_p, m.app_version_sure,
+    m.claims, m.place_in, m.valid_from, greatest(b.valid_from, m.valid_from), b.arrival
+FROM fct_mention m JOIN @brought(fct_mention) b ON b.id = m.id
+WHERE @is_newer_mention(b, m);
 
 -- name: fct_mention
 -- Newest version, then newest model; of the same one the first time it was seen.
 INSERT INTO fct_mention @new_rows(fct_mention)
 ON CONFLICT (id) DO UPDATE SET
     source = excluded.source, kind = excluded.kind, author_key = excluded.author_key,
-    text = excluded.text, lang = excluded.lang, said_place = excluded.said_place,
-    hashtags = excluded.hashtags, rating = excluded.rating, engagement = excluded.engagement,
+    lang = excluded.lang, rating = excluded.rating, engagement = excluded.engagement,
     said_at = excluded.said_at, event_at = excluded.event_at, seen_at = excluded.seen_at,
     tracks = excluded.tracks, version = excluded.version, model = excluded.model,
     repeat_kind = excluded.repeat_kind, repeat_of = excluded.repeat_of,
@@ -29,22 +59,39 @@ ON CONFLICT (id) DO UPDATE SET
     place = excluded.place, place_p = excluded.place_p, place_sure = excluded.place_sure,
     app_version = excluded.app_version, app_version_p = excluded.app_version_p,
     app_version_sure = excluded.app_version_sure,
-    label_evidence = excluded.label_evidence,
+    claims = excluded.claims, place_in = excluded.place_in,
     is_hidden = excluded.is_hidden, is_erased = excluded.is_erased,
-    updated_at = excluded.updated_at, arrival = excluded.arrival
-WHERE (excluded.version, excluded.model) > (fct_mention.version, fct_mention.model)
+    updated_at = excluded.updated_at, arrival = excluded.arrival,
+    left_at = @left_at(excluded, fct_mention), left_groups = @left_groups(excluded, fct_mention),
+    valid_from = CASE WHEN excluded.version = fct_mention.version
+            AND excluded.model = fct_mention.model THEN fct_mention.valid_from
+        ELSE greatest(excluded.valid_from, fct_mention.valid_from) END
+WHERE @is_newer_mention(excluded, fct_mention)
    OR (excluded.version = fct_mention.version AND excluded.model = fct_mention.model
        AND excluded.seen_at < fct_mention.seen_at);
 
--- name: mention_identity
--- Newest version; what a model makes of a mention does not touch it.
-INSERT INTO mention_identity @new_rows(mention_identity)
+-- name: mention_private
+-- Newest version, then newest model, as of fct_mention.
+INSERT INTO mention_private @new_rows(mention_private)
 ON CONFLICT (mention_id) DO UPDATE SET
-    version = excluded.version, author_id = excluded.author_id, handle = excluded.handle,
-    url = excluded.url, reply_to = excluded.reply_to, repost_of = excluded.repost_of,
-    quote_of = excluded.quote_of, thread = excluded.thread, mentions = excluded.mentions,
-    links = excluded.links
-WHERE excluded.version > mention_identity.version;
+    version = excluded.version, model = excluded.model, text = excluded.text,
+    said_place = excluded.said_place, hashtags = excluded.hashtags,
+    label_evidence = excluded.label_evidence, author_id = excluded.author_id,
+    handle = excluded.handle, url = excluded.url, reply_to = excluded.reply_to,
+    repost_of = excluded.repost_of, quote_of = excluded.quote_of, thread = excluded.thread,
+    mentions = excluded.mentions, links = excluded.links
+WHERE (excluded.version, excluded.model) > (mention_private.version, mention_private.model);
+
+-- name: fct_link_past
+-- What rows of a batch supersede, before they do.
+INSERT INTO fct_link_version (
+    mention_id, incident_id, mention_version, model, incident_version, state, p, made_by,
+    valid_from, valid_to, arrival)
+SELECT l.mention_id, l.incident_id, l.mention_version, l.model, l.incident_version, l.state, l.p,
+    l.made_by, l.updated_at, greatest(b.updated_at, l.updated_at), b.arrival
+FROM fct_link l JOIN @brought(fct_link) b
+    ON b.mention_id = l.mention_id AND b.incident_id = l.incident_id
+WHERE @is_newer_link(b, l);
 
 -- name: fct_link
 -- Newest (mention version, model, incident version); p and state only decide between twins.
@@ -52,19 +99,27 @@ INSERT INTO fct_link @new_rows(fct_link)
 ON CONFLICT (mention_id, incident_id) DO UPDATE SET
     mention_version = excluded.mention_version, model = excluded.model,
     incident_version = excluded.incident_version, state = excluded.state, p = excluded.p,
-    made_by = excluded.made_by, evidence = excluded.evidence, updated_at = excluded.updated_at
-WHERE (excluded.mention_version, excluded.model, excluded.incident_version, excluded.p,
-       excluded.state)
-    > (fct_link.mention_version, fct_link.model, fct_link.incident_version, fct_link.p,
-       fct_link.state);
+    made_by = excluded.made_by, evidence = excluded.evidence,
+    updated_at = greatest(excluded.updated_at, fct_link.updated_at), arrival = excluded.arrival
+WHERE @is_newer_link(excluded, fct_link);
 
 -- name: fct_campaign
 -- The word on the newest version; the kind only decides between twins.
 INSERT INTO fct_campaign @new_rows(fct_campaign)
 ON CONFLICT (mention_id) DO UPDATE SET
     mention_version = excluded.mention_version, kind = excluded.kind,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at, arrival = excluded.arrival
 WHERE (excluded.mention_version, excluded.kind) > (fct_campaign.mention_version, fct_campaign.kind);
+
+-- name: dim_incident_past
+-- What rows of a batch supersede, before they do.
+INSERT INTO fct_incident_version (
+    incident_id, version, title, status, impact, official_id, is_proposed, valid_from, valid_to,
+    arrival)
+SELECT i.incident_id, i.version, i.title, i.status, i.impact, i.official_id, i.is_proposed,
+    i.updated_at, greatest(b.updated_at, i.updated_at), b.arrival
+FROM dim_incident i JOIN @brought(dim_incident) b ON b.incident_id = i.incident_id
+WHERE @is_newer_incident(b, i);
 
 -- name: dim_incident
 -- Newest version; time and content only decide between twins.
@@ -76,9 +131,8 @@ ON CONFLICT (incident_id) DO UPDATE SET
     opened_at = excluded.opened_at, resolved_at = excluded.resolved_at, recorded_at = excluded.recorded_at,
     official_id = excluded.official_id, is_proposed = excluded.is_proposed, claims = excluded.claims,
     updates = excluded.updates, history = excluded.history, record = excluded.record,
-    updated_at = excluded.updated_at
-WHERE (excluded.version, excluded.recorded_at, excluded.record::text COLLATE "C")
-    > (dim_incident.version, dim_incident.recorded_at, dim_incident.record::text COLLATE "C");
+    updated_at = greatest(excluded.updated_at, dim_incident.updated_at), arrival = excluded.arrival
+WHERE @is_newer_incident(excluded, dim_incident);
 
 -- name: fct_decision
 -- Each decision once; should a client use an id again, the later word under it stays.
@@ -86,7 +140,8 @@ INSERT INTO fct_decision @new_rows(fct_decision)
 ON CONFLICT (decision_id) DO UPDATE SET
     subject = excluded.subject, verb = excluded.verb, value = excluded.value,
     decided_by = excluded.decided_by, decided_at = excluded.decided_at,
-    updated_at = excluded.updated_at
+    updated_at = excluded.updated_at, arrival = excluded.arrival,
+    left_names = @left_names(excluded, fct_decision)
 WHERE (excluded.decided_at, excluded.subject, excluded.verb, excluded.value, excluded.decided_by)
     > (fct_decision.decided_at, fct_decision.subject, fct_decision.verb, fct_decision.value,
        fct_decision.decided_by);
@@ -137,22 +192,28 @@ WHERE author_key IN (SELECT key FROM @batch(key text) b);
 -- Which mentions of a batch are erased.
 SELECT id FROM fct_mention WHERE id IN (SELECT id FROM @batch(id text) b) AND is_erased;
 
+-- name: quoted_among
+-- Which mentions of a batch a reason for a link quotes.
+SELECT DISTINCT mention_id FROM fct_link
+WHERE mention_id IN (SELECT id FROM @batch(id text) b) AND evidence IS NOT NULL;
+
 -- name: show_or_hide
 -- Hides or shows mentions.
-UPDATE fct_mention SET is_hidden = b.is_hidden, updated_at = $at::timestamp
-FROM @batch(id text, is_hidden boolean) b
+UPDATE fct_mention SET
+    is_hidden = b.is_hidden, updated_at = $at::timestamp, arrival = b.arrival
+FROM @batch(id text, is_hidden boolean, arrival bigint) b
 WHERE fct_mention.id = b.id AND fct_mention.is_hidden <> b.is_hidden;
 
 -- name: erase_mentions
--- Takes the words and what leads to the author; labels and counts stay.
+-- Takes what leads to the author; labels and counts stay.
 UPDATE fct_mention SET
-    is_erased = TRUE, author_key = b.author_key, text = NULL, said_place = NULL, hashtags = NULL,
-    engagement = NULL, rating = NULL, label_evidence = NULL, updated_at = $at::timestamp
-FROM @batch(id text, author_key text) b WHERE fct_mention.id = b.id;
+    is_erased = TRUE, author_key = b.author_key, engagement = NULL, rating = NULL,
+    updated_at = $at::timestamp, arrival = b.arrival
+FROM @batch(id text, author_key text, arrival bigint) b WHERE fct_mention.id = b.id;
 
--- name: erase_identity
--- Takes the platform's ids, handles and addresses.
-DELETE FROM mention_identity WHERE mention_id IN (SELECT id FROM @batch(id text) b);
+-- name: erase_private
+-- Takes the words, and the platform's ids, handles and addresses.
+DELETE FROM mention_private WHERE mention_id IN (SELECT id FROM @batch(id text) b);
 
 -- name: erase_evidence
 -- Takes the reasons for links, which quote the text.

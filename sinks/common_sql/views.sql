@@ -6,26 +6,16 @@
 -- What people said about a mention, by head: the last word, by (decided at, decision id).
 CREATE VIEW person_label AS
 SELECT subject AS id,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'intent'))[1] AS intent,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'topic'))[1] AS topic,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'severity'))[1] AS severity,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'sentiment'))[1] AS sentiment,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'informative'))[1] AS informative,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'noise'))[1] AS noise,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'language'))[1] AS language,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'component'))[1] AS component,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'place'))[1] AS place,
-    (array_agg(name ORDER BY decided_at DESC, decision_id DESC)
-        FILTER (WHERE head = 'version'))[1] AS app_version,
+    @last_of(name, decided_at, decision_id, head = 'intent') AS intent,
+    @last_of(name, decided_at, decision_id, head = 'topic') AS topic,
+    @last_of(name, decided_at, decision_id, head = 'severity') AS severity,
+    @last_of(name, decided_at, decision_id, head = 'sentiment') AS sentiment,
+    @last_of(name, decided_at, decision_id, head = 'informative') AS informative,
+    @last_of(name, decided_at, decision_id, head = 'noise') AS noise,
+    @last_of(name, decided_at, decision_id, head = 'language') AS language,
+    @last_of(name, decided_at, decision_id, head = 'component') AS component,
+    @last_of(name, decided_at, decision_id, head = 'place') AS place,
+    @last_of(name, decided_at, decision_id, head = 'version') AS app_version,
     max(updated_at) AS updated_at
 FROM (
     SELECT subject, split_part(value, '=', 1) AS head,
@@ -91,13 +81,13 @@ SELECT i.incident_id, i.version, i.title,
         WHEN i.status = 'proposed' AND w.verb = 'accept' THEN 'investigating'
         ELSE i.status
     END AS status,
-    i.impact, i.tracks[1] AS track, i.tracks, i.components, i.regions,
+    i.impact, @first_word(i.tracks) AS track, i.tracks, i.components, i.regions,
     i.started_at, i.opened_at, i.resolved_at, i.is_proposed,
     CASE WHEN coalesce(w.verb, '') <> 'dismiss'
         THEN coalesce(a.into_id, b.into_id, i.official_id) END AS official_id,
     i.url, i.updates, i.history, greatest(i.updated_at, w.updated_at) AS updated_at,
-    i.record ->> 'topic' AS topic,
-    CASE WHEN i.is_proposed THEN coalesce(CAST(i.record ->> 'witnesses' AS bigint), 0) ELSE 0 END
+    @json_text(i.record, 'topic') AS topic,
+    CASE WHEN i.is_proposed THEN coalesce(CAST(@json_text(i.record, 'witnesses') AS bigint), 0) ELSE 0 END
         AS told_witnesses,
     i.claims
 FROM dim_incident i
@@ -116,30 +106,27 @@ SELECT * FROM @best_link_of(link_now, incident_now) b
 -- *_p are 0 to 1. Times are UTC. text is NULL once the mention is removed. is_report: it counts as a
 -- witness's word; campaign: why the watch set it aside (variants, hashtag, new_accounts).
 CREATE VIEW feedback AS
-SELECT m.id, source, kind, author_key, text, said_at, event_at, seen_at,
+SELECT m.id, source, kind, author_key, w.text, said_at, event_at, seen_at,
     greatest(m.updated_at, l.updated_at) AS updated_at, track, intent, intent_p, topic, severity,
     sentiment, informative = 'yes' AS is_informative, noise = 'yes' AS is_noise, component, place,
     app_version, language, repeat_kind, repeat_of, repeat_group, l.incident_id,
     l.link_state, l.link_p, l.link_by, model_version, is_removed,
     topic_p, severity_p, sentiment_p, informative_p, noise_p, component_p, place_p, app_version_p,
-    language_p, intent_sure, is_report, witness, version, campaign
-FROM mention_now m LEFT JOIN best_link l ON l.mention_id = m.id;
+    language_p, intent_sure, is_report, witness, m.version, campaign
+FROM mention_now m
+LEFT JOIN best_link l ON l.mention_id = m.id
+@private_of(m, w) AND NOT m.is_removed;
 
 -- name: mention_tracks
 -- A row per mention and track it matches.
 CREATE VIEW mention_tracks AS
 SELECT id, unnest(tracks) AS track FROM fct_mention;
 
--- name: incident_count
--- The counts of all incidents.
-CREATE VIEW incident_count AS
-SELECT * FROM @incident_count_of(link_now, mention_now) c
-
 -- name: incident_lead
 -- How many seconds a proposal stood before the official incident that it became was opened.
 CREATE VIEW incident_lead AS
 SELECT o.incident_id,
-    CAST(extract(epoch FROM o.opened_at - min(p.opened_at)) AS double precision) AS lead_seconds
+    @seconds(o.opened_at, min(p.opened_at)) AS lead_seconds
 FROM incident_now p JOIN dim_incident o ON o.incident_id = p.official_id
 WHERE p.is_proposed AND NOT o.is_proposed
 GROUP BY o.incident_id, o.opened_at;
@@ -168,19 +155,6 @@ SELECT source, nullif(track, '') AS track, from_at, to_at, is_gap, cause FROM fc
 -- What reading paid sources has cost, by day (UTC), in the currency of the settings.
 CREATE VIEW spend AS SELECT source, day, reads, cost FROM fct_spend;
 
--- name: mentions_hourly
--- Mentions (repeats and removed ones included) and witnesses of reports by hour of event_at. A
--- mention of two tracks counts for both; one without a track counts under NULL.
-CREATE VIEW mentions_hourly AS
-SELECT track, date_trunc('hour', event_at) AS hour, intent, topic, count(*) AS mentions,
-    count(DISTINCT witness) FILTER (WHERE is_report) AS witnesses
-FROM (
-    SELECT unnest(CASE WHEN tracks = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE tracks END) AS track,
-        event_at, intent, topic, witness, is_report
-    FROM mention_now
-) m
-GROUP BY 1, 2, 3, 4;
-
 -- name: removals
 -- What was to be hidden, shown again or erased. id is the mention's; a keyed hash for an author, and
 -- for a mention that is not here.
@@ -188,6 +162,6 @@ CREATE VIEW removals AS
 SELECT coalesce(id, subject) AS id, kind, asked_at, done_at, scope FROM fct_removal;
 
 -- name: erasures
--- Receipts of erasures that people asked for: what, when, why and by whom, never of what.
+-- Receipts of erasures that people asked for: when, why and by whom, in their own words; not of what.
 CREATE VIEW erasures AS
 SELECT erasure_id, asked_at, done_at, asked_by, reason, requests, mentions, places FROM fct_erasure;

@@ -26,12 +26,13 @@ WITH asked AS MATERIALIZED (
     JOIN page p ON p.id = o.mention_id AND p.version = o.mention_version
     GROUP BY o.mention_id
 )
-SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
-    m.seen_at, m.tracks, m.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
+SELECT m.id, m.version, m.source, m.kind, w.text, m.lang, w.said_place, m.said_at, m.event_at,
+    m.seen_at, m.tracks, w.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
     m.informative, m.noise, m.language, m.component, m.place, m.app_version, l.link_incidents,
     l.link_states, l.link_ps
 FROM page p
 JOIN fct_mention m ON m.id = p.id
+LEFT JOIN mention_private w ON w.mention_id = m.id
 LEFT JOIN links l ON l.mention_id = m.id
 ORDER BY m.event_at, m.id;
 

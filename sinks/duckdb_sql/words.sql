@@ -14,6 +14,10 @@ VARCHAR[]
 -- What a write brings to a table: the Arrow table ``batch``, by the names of its columns.
 BY NAME SELECT * FROM batch
 
+-- name: brought
+-- What a write brings to the table @1, to be read.
+batch
+
 -- name: batch
 -- A small batch: an Arrow table of the same name.
 batch
@@ -48,3 +52,11 @@ regexp_matches(@1, @2)
 -- name: rfc3339
 -- A time as JSON has it.
 strftime(@1, '%Y-%m-%dT%H:%M:%SZ')
+
+-- name: series
+-- A row for each hour or day (@3) from the one in which @1 lies to the one of @2.
+unnest(generate_series(date_trunc('@3', @1), @2, INTERVAL 1 @3))
+
+-- name: part
+-- A part (@1) of a date or time as a whole number: year, quarter, month, week, day, isodow.
+CAST(extract(@1 FROM @2) AS bigint)

@@ -33,12 +33,13 @@ WITH asked AS MATERIALIZED (
     JOIN page p ON p.id = o.mention_id AND p.version = o.mention_version
     GROUP BY o.mention_id
 )
-SELECT m.id, m.version, m.source, m.kind, m.text, m.lang, m.said_place, m.said_at, m.event_at,
-    m.seen_at, m.tracks, m.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
+SELECT m.id, m.version, m.source, m.kind, w.text, m.lang, w.said_place, m.said_at, m.event_at,
+    m.seen_at, m.tracks, w.hashtags, m.model, m.intent, m.topic, m.severity, m.sentiment,
     m.informative, m.noise, m.language, m.component, m.place, m.app_version, l.link_incidents,
     l.link_states, l.link_ps
 FROM page p
 JOIN fct_mention m ON m.id = p.id
+@private_of(m, w)
 LEFT JOIN links l ON l.mention_id = m.id
 ORDER BY m.event_at, m.id;
 
@@ -61,3 +62,8 @@ FROM (
     WHERE status NOT IN ('resolved', 'postmortem', 'dismissed')
         AND NOT (is_proposed AND official_id IS NOT NULL)
 ) i;
+
+-- name: is_known
+-- Instead of looking for a mention in every part: where its day stands.
+SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM fct_mention WHERE id = $id::text AND NOT is_erased)
+    OR EXISTS (SELECT 1 FROM mention_private WHERE author_id = $id::text);

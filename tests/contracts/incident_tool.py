@@ -15,16 +15,22 @@ from typing import Any, ClassVar
 
 import pytest
 
-from collectors.incidents.pieces import Ledger
-from collectors.incidents.tool import House, Tool
+from collectors.incidents.kit.pieces import Ledger
+from collectors.incidents.kit.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.model import Incident
 from pipeline.ports import Item, Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
+from tests.contracts.platform import START
 
 #: How the secret of every rig is called in the environment, and what it is while it is replaced.
 VARIABLE = "ACME_INCIDENTS"
 OLD, NEW = "whsec_" + "QUJD" * 11, "whsec_" + "REVG" * 11
+
+
+def at(minute: int) -> datetime:
+    """So many minutes after all began."""
+    return START + timedelta(minutes=minute)
 
 
 @dataclass

@@ -130,6 +130,16 @@ class Listener:
         self._items = None
 
 
+def mentions(listener: Listener) -> list[Mention]:
+    """The posts among what came."""
+    return [value for value in listener.came if isinstance(value, Mention)]
+
+
+def removals(listener: Listener) -> list[tuple[str, str]]:
+    """What was removed or is back, and how."""
+    return [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
+
+
 def _number(told: Mention | Incident) -> int:
     text = told.text if isinstance(told, Mention) else told.title
     found = text.rsplit(" ", 1)[-1]
@@ -392,7 +402,7 @@ class PlatformContract(CollectorContract):
             pytest.skip("nothing is removed there")
         listener = self.heard(stage, 1, 2)
         stage.remove(1)
-        listener.until(lambda one: any(isinstance(v, Removal) for v in one.came), stage.clock)
+        listener.until(lambda one: isinstance(one.came[-1], Removal), stage.clock)
         [removal] = [v for v in listener.came if isinstance(v, Removal)]
         [gone] = [m for m in listener.came if isinstance(m, Mention) and _number(m) == 1][:1]
         assert removal.removal == gone.id

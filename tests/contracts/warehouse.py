@@ -5,6 +5,7 @@ empty warehouse, all with the same key. Nothing here knows the database; what is
 the stable views or by named queries.
 """
 
+import itertools
 import random
 
 import pytest
@@ -15,7 +16,9 @@ from pipeline.model import Removal
 from pipeline.ports import Rows, Warehouse
 from tests.contracts.warehouse_crowd import CrowdContract
 from tests.contracts.warehouse_faults import FaultContract
+from tests.contracts.warehouse_history import HistoryContract
 from tests.contracts.warehouse_reading import Make, ReadingContract
+from tests.contracts.warehouse_rollups import RollupContract
 from tests.contracts.warehouse_words import (
     OFFICIAL,
     PROPOSAL,
@@ -37,13 +40,15 @@ from tests.contracts.warehouse_words import (
 )
 
 
-class WarehouseContract(ReadingContract, CrowdContract, FaultContract):
+class WarehouseContract(
+    ReadingContract, CrowdContract, RollupContract, FaultContract, HistoryContract
+):
     """The contract. A subclass gives the fixture ``make``."""
 
     # ---- any order, any batches, any repetition
 
     @settings(
-        max_examples=25,
+        max_examples=15,
         deadline=None,
         suppress_health_check=[
             HealthCheck.function_scoped_fixture,
@@ -291,6 +296,26 @@ class WarehouseContract(ReadingContract, CrowdContract, FaultContract):
         assert warehouse.rows("links_of", ids=["x:1", "x:3"]) == [
             {"mention_id": "x:1", "incident_id": incident_id}
             for incident_id in sorted([OFFICIAL, PROPOSAL])
+        ]
+
+    @pytest.mark.parametrize("turn", list(itertools.permutations(range(3))))
+    def test_reasons_for_links_go_without_their_post(
+        self, warehouse: Warehouse, turn: tuple[int, ...]
+    ) -> None:
+        """Whatever came first or never: the reason for an erased post's link, which quotes it."""
+        batches = [
+            Rows(links=[late(1, link(OFFICIAL)), late(2, link(OFFICIAL))]),
+            Rows(removals=[Removal(removal="x:1", kind="erased", at=minutes(9))]),
+            Rows(links=[late(1, link(PROPOSAL))]),
+        ]
+        named = [warehouse.write(batches[n], START) for n in turn]
+        # From the request on, whenever links of it are here or come.
+        erased = turn.index(1)
+        assert named == [["x:1"] if n >= max(erased, 1) else [] for n in range(3)]
+        found = warehouse.sql("SELECT mention_id, evidence IS NULL FROM fct_link").rows
+        assert sorted({(mention, bool(empty)) for mention, empty in found}) == [
+            ("x:1", True),
+            ("x:2", False),
         ]
 
     def test_erasing_an_author(self, warehouse: Warehouse) -> None:

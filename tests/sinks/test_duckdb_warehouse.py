@@ -27,14 +27,24 @@ from tests.contracts.warehouse_words import OFFICIAL, START, feedback, link, min
 KEY = bytes(range(32))
 
 
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of no words: copied, for to make its tables takes five times as long."""
+    path = tmp_path_factory.mktemp("empty") / "empty.duckdb"
+    DuckDBWarehouse(path, key=KEY).close()
+    return path
+
+
 class TestContract(WarehouseContract):
     @pytest.fixture
-    def make(self, tmp_path: Path) -> Iterator[Make]:
+    def make(self, tmp_path: Path, empty: Path) -> Iterator[Make]:
         made: list[DuckDBWarehouse] = []
         names = itertools.count()
 
         def make() -> DuckDBWarehouse:
-            made.append(DuckDBWarehouse(tmp_path / f"{next(names)}.duckdb", key=KEY))
+            path = tmp_path / f"{next(names)}.duckdb"
+            shutil.copy(empty, path)
+            made.append(DuckDBWarehouse(path, key=KEY))
             return made[-1]
 
         yield make
@@ -166,12 +176,12 @@ def open_for_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Duck
     """A warehouse open for writing and one open for reading only, each with one mention."""
     folder = tmp_path_factory.mktemp("sql")
     opened = []
-    for name in ("write", "read"):
+    for name in ("write.csv", "read.csv"):  # one that DuckDB would read as a table, if let
         warehouse = DuckDBWarehouse(folder / name)
         warehouse.write(Rows(feedback=[feedback(1)]), START)
         opened.append(warehouse)
     opened[1].close()
-    opened[1] = DuckDBWarehouse(folder / "read", read_only=True)
+    opened[1] = DuckDBWarehouse(folder / "read.csv", read_only=True)
     yield opened
     for warehouse in opened:
         warehouse.close()
@@ -192,6 +202,17 @@ def open_for_sql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Duck
         "EXPLAIN ANALYZE DELETE FROM fct_mention",
         "WITH gone AS (DELETE FROM fct_mention RETURNING *) SELECT * FROM gone",
         "SELECT * FROM local_secret",
+        "SELECT content FROM read_blob('{own}')",
+        "SELECT (SELECT count(content) FROM main.\"READ_BLOB\"('{own}'))",
+        "WITH own AS (FROM read_text('{own}')) SELECT * FROM own",
+        "EXPLAIN ANALYZE SELECT * FROM read_blob('{own}')",
+        "EXPLAIN (ANALYZE /*) SELECT 1 --*/) SELECT * FROM read_blob('{own}')",
+        "SELECT * FROM query('FROM read_blob(''{own}'')')",
+        "FROM '{own}'",
+        "DESCRIBE '{own}'",
+        "SELECT * FROM checkpoint()",
+        "EXPLAIN (ANALYZE) SELECT * FROM force_checkpoint()",
+        "SELECT * FROM truncate_duckdb_logs()",
     ],
 )
 def test_sql_reaches_nothing_else(open_for_sql: list[DuckDBWarehouse], text: str) -> None:
@@ -201,10 +222,33 @@ def test_sql_reaches_nothing_else(open_for_sql: list[DuckDBWarehouse], text: str
         other = warehouse.path.with_name("other.txt")
         other.write_text("secret\n")
         with pytest.raises(Misuse) as refused:
-            warehouse.sql(text.replace("{file}", str(other)))
+            warehouse.sql(text.replace("{file}", str(other)).replace("{own}", str(warehouse.path)))
         assert "secret\n" not in str(refused.value)
         assert len(view(warehouse, "feedback")) == len(local_secret)
         assert warehouse.sql("SELECT now() IS NOT NULL, now()").rows[0][0] is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT * FROM range(3)",
+        "SELECT unnest([1, 2])",
+        "SELECT * FROM feedback f, json_each('[1, 2]')",
+        "SELECT count(*) FROM duckdb_columns()",
+        "EXPLAIN (FORMAT JSON) SELECT * FROM feedback",
+        "EXPLAIN ANALYZE SELECT * FROM feedback",
+        "SUMMARIZE feedback",
+        "DESCRIBE feedback",
+        "SHOW TABLES",
+        "FROM feedback SELECT id",
+        "PIVOT mentions_hourly ON intent IN ('question') USING sum(mentions)",
+        "WITH RECURSIVE n AS (SELECT 1 AS i UNION ALL SELECT i + 1 FROM n WHERE i < 3) FROM n",
+    ],
+)
+def test_sql_that_reads_is_answered(open_for_sql: list[DuckDBWarehouse], text: str) -> None:
+    """Whatever reads the warehouse's tables only is answered, in any form."""
+    for warehouse in open_for_sql:
+        assert warehouse.sql(text).columns
 
 
 def test_bytes_are_gone(path: Path) -> None:
@@ -421,3 +465,15 @@ def test_only_its_owner_may_read_it(path: Path) -> None:
         path.chmod(0o640)
         warehouse.rewrite()
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_it_takes_the_memory_that_it_needs(tmp_path: Path) -> None:
+    """A limit that is too small for what is held stops neither writes nor counts nor copies."""
+    warehouse = DuckDBWarehouse(tmp_path / "w.duckdb", key=KEY, memory_limit="8MB")
+    for first in range(0, 6_000, 2_000):
+        posts = [feedback(number) for number in range(first, first + 2_000)]
+        warehouse.write(Rows(feedback=posts), START)
+    assert warehouse.roll_up(START) > 0
+    warehouse.snapshot()
+    assert warehouse.sql("SELECT sum(mentions) FROM mentions_hourly").rows == [(6_000,)]
+    warehouse.close()

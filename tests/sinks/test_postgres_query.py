@@ -20,6 +20,8 @@ SOME = Rows(
         "COPY feedback TO '/tmp/copied'",
         "SELECT pg_read_file('/etc/passwd')",
         "SELECT lo_import('/etc/passwd')",
+        "SELECT '\ud83d'",
+        "SELECT '\x00'",
         "SELECT 1) TO PROGRAM 'true' --",
         "SET transaction_read_only = off",
         "SELECT set_config('transaction_read_only', 'off', FALSE)",
@@ -95,6 +97,6 @@ def test_an_analyst_sees_the_views_alone(postgres_server: PostgresServer, make_o
     assert split.sql("SELECT count(*) FROM feedback").rows == [(50,)]
     assert split.sql("SELECT witnesses FROM incidents").rows == [(50,)]
     with pytest.raises(Misuse, match="permission denied"):
-        split.sql("SELECT handle FROM mention_identity")
+        split.sql("SELECT handle FROM mention_private")
     split.close()
     admin(postgres_server, "DROP OWNED BY analyst", "DROP ROLE analyst")

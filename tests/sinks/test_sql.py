@@ -43,10 +43,19 @@ def statements(dialect: Dialect) -> list[str]:
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_every_table_has_its_upsert(dialect: Dialect) -> None:
-    """Each table that a write brings rows to is written by the section of its name."""
-    made = [re.match(r"CREATE TABLE (\w+)", text) for text in statements(dialect)]
-    tables = {found.group(1) for found in made if found is not None}
-    assert tables - {"meta", "state"} <= dialect.load("upserts").keys()
+    """Each table that a write brings rows to is written by its section, and its past before."""
+    done = "\n".join(statements(dialect))
+    tables = set(re.findall(r"CREATE TABLE (\w+)", done)) - set(
+        re.findall(r"DROP TABLE (\w+)", done)
+    )
+    upserts = dialect.load("upserts")
+    written = upserts.keys()
+    history = {name for name in tables if name.endswith("_version")}
+    past = [query.text.split()[2] for name, query in upserts.items() if name.endswith("_past")]
+    assert sorted(past) == sorted(history)
+    assert {name for name in written if name.endswith("_past")} <= {f"{t}_past" for t in tables}
+    counts = {name for name in tables if name.startswith(("agg_", "rollup"))}
+    assert tables - history - counts - {"meta", "state", "due_part"} <= written
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
