@@ -5,8 +5,8 @@ from typing import Any, Final
 
 import orjson
 
-#: Cells that a spreadsheet would take for a formula; posts are hostile.
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+#: Cells that a spreadsheet would take for a formula, also one of East Asia; posts are hostile.
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
 def tame(cell: Any) -> Any:

@@ -1,11 +1,12 @@
 """Roles at work: a thread each, until they are told to stop or one of them gives up.
 
-A source that gives up, or has a fault, stops alone: the others go on, and it is said what to mend.
+A source that gives up, or has a fault, stops alone, and so does the recorder: the others go on,
+and it is said what to mend.
 """
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import GiveUp, GroundswellError
@@ -47,13 +48,22 @@ class Crew:
         self._failed: GroundswellError | None = None
         self._threads: list[threading.Thread] = []
 
-    def run(self, name: str, role: Role) -> None:
-        """Runs a role in a thread until stop; closes it then."""
+    def run(self, roles: Mapping[str, Role]) -> None:
+        """Runs roles in a thread each until stop; closes them then.
+
+        All are known before the first one turns: one that gives up at once is not the last.
+        """
         from config.operating.watched import Watched
+
+        watched = {name: Watched(role, self._clock) for name, role in roles.items()}
+        self.roles |= watched
+        for name, one in watched.items():
+            self._run(name, one)
+
+    def _run(self, name: str, watched: "Watched") -> None:
+        from config.recorder import Recorder
         from pipeline.intake import Intake
         from pipeline.roles import run
-
-        watched = self.roles[name] = Watched(role, self._clock)
 
         def tell(trouble: str | None) -> None:
             if trouble is None:
@@ -65,13 +75,13 @@ class Crew:
             try:
                 run(watched, self.stop, self._clock, tell)
             finally:
-                role.close()
+                watched.role.close()
 
         def alone() -> None:
             if (error := _outcome(name, work)) is not None:
                 self._stop_alone(name, watched, error)
 
-        self.start(name, alone if isinstance(role, Intake) else work)
+        self.start(name, alone if isinstance(watched.role, Intake | Recorder) else work)
 
     def start(self, name: str, work: Callable[[], None]) -> None:
         """Runs ``work`` in a thread; an error of it stops the whole crew."""
@@ -105,7 +115,7 @@ class Crew:
             raise self._failed
 
     def _stop_alone(self, name: str, source: "Watched", error: GroundswellError) -> None:
-        """One source is over; with the last of a process that has nothing else, all is."""
+        """One is over; with the last of a process that has nothing else, all is."""
         log.error("%s stopped, the rest goes on: %s", name, error)
         source.give_up(str(error))
         self.troubles[name] = str(error)

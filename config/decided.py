@@ -17,9 +17,9 @@ _COLUMNS = {
 # A person's last word on each post whose text is still there. Repeats share a group, so that a post
 # and its copy never stand on both sides of a split.
 _SQL = """
-SELECT m.text, p.{column} AS label, m.repeat_group, m.lang, m.source
-FROM person_label p JOIN fct_mention m ON m.id = p.id
-WHERE p.{column} IS NOT NULL AND m.text IS NOT NULL AND NOT m.is_hidden AND NOT m.is_erased
+SELECT w.text, p.{column} AS label, m.repeat_group, m.lang, m.source
+FROM person_label p JOIN fct_mention m ON m.id = p.id JOIN mention_private w ON w.mention_id = m.id
+WHERE p.{column} IS NOT NULL AND w.text IS NOT NULL AND NOT m.is_hidden AND NOT m.is_erased
 ORDER BY m.id
 """
 

@@ -30,6 +30,20 @@ STABLE: Final = (
     "spend",
     "removals",
     "erasures",
+    "completeness",
+    "decisions",
+    "fct_incident_update",
+    "fct_proposal",
+    "mention_history",
+    "link_history",
+    "incident_history",
+    "incident_as_known",
+    "dim_author",
+    "dim_source",
+    "dim_track",
+    "dim_component",
+    "dim_region",
+    "dim_date",
 )
 _LINE = re.compile(r"-- (\w+): (.+)")
 _SCOPE = re.compile(r"-- \[(\w+(?: \w+)*)\]")
@@ -52,8 +66,12 @@ Columns may be added to these, never renamed or taken away.
 _TABLES: Final = """
 ## Tables
 
-These are ours and may change with a migration. Ids of authors, handles and addresses stand in
-`mention_identity` alone; what is erased leaves it.
+These are ours and may change with a migration. What people wrote, ids of authors, handles and
+addresses stand in `mention_private` alone; what is erased leaves it. It has permissions of its own:
+who may read the other tables and not this one learns of no word and no handle. But mentions are
+known everywhere by `source:external_id`, the platform's own id of the post, also once they are
+erased, and some platforms put more into it: on Bluesky it begins with the account's DID, in feeds
+it may be an address. Who looks it up there finds the author: give ids away as you would handles.
 """
 
 

@@ -1,4 +1,4 @@
-"""Erasure over all that an installation holds: warehouse, the broker's topics, recordings.
+"""Erasure over all that an installation holds: warehouse, topics, recordings, exports.
 
 Each erasure leaves a receipt in the warehouse (view ``erasures``): what, when, why and by whom,
 without the data themselves.
@@ -6,25 +6,37 @@ without the data themselves.
 
 import uuid
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final, Protocol
 
+from config.exported import Exported, Exports
 from config.recording import Recording
 from pipeline.brokers.local import LocalBroker
+from pipeline.errors import Misuse
 from pipeline.model import Removal
 from pipeline.ports import Clock, Receipt, Rows, Warehouse
 
+#: Letters from which on an id by itself is told in a reason on purpose only.
+_TELLING: Final = 5
+
+
+class Kept(Warehouse, Exported, Protocol):
+    """A warehouse that exports are written from."""
+
 
 def erase(
-    warehouse: Warehouse,
+    warehouse: Kept,
     broker: LocalBroker | None,
     removals: Sequence[Removal],
     clock: Clock,
     recording: Recording | None = None,
+    exports: Exports | None = None,
 ) -> dict[str, Any]:
     """Erases what the removals name, bytes and all, and returns the receipt.
 
     The warehouse comes first: its block rows stop what is still on its way from coming back.
+    Raises Misuse for a reason that says whom it is about.
     """
+    check_reason(removals)
     now = clock.now()
     # What a repeated request names is told again, so the topics lose it even after a crash here.
     ids = warehouse.write(Rows(removals=removals), now)
@@ -37,7 +49,32 @@ def erase(
     if recording is not None:
         receipt["recorded_lines"] = recording.erase(names)
         places.append("recordings")
+    if exports is not None:
+        places += reach_exports(warehouse, exports, receipt)
     return keep_receipt(warehouse, removals, receipt, places, clock)
+
+
+def check_reason(removals: Sequence[Removal]) -> None:
+    """Raises Misuse if who asked or why, which is kept for good, holds a name that is erased."""
+    for removal in removals:
+        kept = f"{removal.by or ''}\n{removal.reason or ''}".casefold()
+        own = removal.removal.partition(":")[2]
+        # A short id may be a word like any other; with its source it is not.
+        if removal.removal.casefold() in kept or (len(own) >= _TELLING and own.casefold() in kept):
+            raise Misuse("the receipt is kept for good: say why without what is to be forgotten")
+
+
+def reach_exports(warehouse: Exported, exports: Exports, receipt: dict[str, Any]) -> list[str]:
+    """Takes what was erased out of the exports, too; what a receipt says of them among its places.
+
+    Folders that could not be written are named in ``receipt`` under ``exports_left``: another
+    export may be writing there, with what it read before.
+    """
+    erased = exports.erase(warehouse)
+    if erased.failed:
+        receipt["exports_left"] = list(erased.failed)
+        return [f"exports, but {len(erased.failed)} of their folders not yet"]
+    return ["exports"] if erased.changed else []
 
 
 def follow_restored(

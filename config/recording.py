@@ -8,7 +8,9 @@ author are cut out and the file is written anew.
 import os
 import re
 import threading
+import time
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +27,10 @@ from pipeline.values import from_ms
 #: The kinds of files: posts with what became of them, and incidents, for ``replay --incidents``.
 POSTS: Final = "posts"
 INCIDENTS: Final = "incidents"
+#: What was erased is kept off the files for so many seconds, and so many names of it: lines of it
+#: may be on their way. What comes later meets its removal on the topic, or the ledger.
+GONE_SECONDS: Final = 3600.0
+MOST_GONE: Final = 100_000
 _SUFFIX: Final = ".jsonl"
 _STATE: Final = "recorded-to"
 #: Ids that JSON writes in one way only.
@@ -49,17 +55,18 @@ class Recording:
         self._keep = keep
         self._most = most_bytes
         self._guard = threading.Lock()
-        self._gone: set[str] = set()
+        self._gone: dict[str, float] = {}
         self._forgotten = forgotten
 
     @property
     def recorded_to(self) -> datetime | None:
-        """Up to when everything was recorded, by the broker's clock; None: nothing yet."""
-        try:
-            told = (self._folder / _STATE).read_text(encoding="ascii")
-            return from_ms(int(told))
-        except (FileNotFoundError, ValueError, OverflowError):
-            return None
+        """Up to when everything was recorded, by the broker's clock; None: nothing yet.
+
+        Raises as ``append`` does.
+        """
+        with _Disk(self._folder), suppress(FileNotFoundError, ValueError, OverflowError):
+            return from_ms(int((self._folder / _STATE).read_text(encoding="ascii")))
+        return None
 
     def append(self, lines: Iterable[tuple[str, int, bytes]], to: int | None) -> None:
         """Writes lines (kind, ms since 1970, JSON), durably, then that all up to ``to`` is there.
@@ -69,7 +76,21 @@ class Recording:
         Raises TryLater when the disk is full or away, GiveUp when it must not be written or nobody
         can say what was forgotten.
         """
+        with self._guard, _Disk(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Sorted out behind the guard: whatever is erased until then is known.
+            for path, found in self._by_file(lines).items():
+                with os.fdopen(_opened(path, os.O_APPEND), "ab") as file:
+                    file.write(b"".join(b"%b\n" % line for line in found))
+                    file.flush()
+                    os.fsync(file.fileno())
+            if to is not None:
+                write_whole(self._folder / _STATE, str(to).encode())
+
+    def _by_file(self, lines: Iterable[tuple[str, int, bytes]]) -> dict[Path, list[bytes]]:
+        """The lines that are to be kept, by their files."""
         by_file: dict[Path, list[bytes]] = {}
+        self._forget_old(time.monotonic())
         for kind, at, line in lines:
             # It may have been on its way here while it was erased.
             if self._gone and _concerns(line, self._gone):
@@ -79,15 +100,15 @@ class Recording:
                 continue
             hour = from_ms(at).astimezone(UTC).strftime("%Y%m%dT%H")
             by_file.setdefault(self._folder / f"{hour}-{kind}{_SUFFIX}", []).append(line)
-        with self._guard, _Disk(self._folder):
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            for path, found in by_file.items():
-                with os.fdopen(_opened(path, os.O_APPEND), "ab") as file:
-                    file.write(b"".join(b"%b\n" % line for line in found))
-                    file.flush()
-                    os.fsync(file.fileno())
-            if to is not None:
-                write_whole(self._folder / _STATE, str(to).encode())
+        return by_file
+
+    def _forget_old(self, now: float) -> None:
+        """Drops names that nothing can be on its way of any more; the oldest stand first."""
+        while self._gone:
+            name = next(iter(self._gone))
+            if len(self._gone) <= MOST_GONE and now - self._gone[name] < GONE_SECONDS:
+                return
+            del self._gone[name]
 
     def erase(self, names: Collection[str]) -> int:
         """Cuts out all lines of these mentions and authors (``source:id``); returns how many.
@@ -95,8 +116,12 @@ class Recording:
         Raises TryLater.
         """
         cut = 0
-        self._gone.update(names)
         with self._guard, _Disk(self._folder):
+            now = time.monotonic()
+            for name in names:
+                self._gone.pop(name, None)  # it stands last again
+                self._gone[name] = now
+            self._forget_old(now)
             for path in self.files() if names else ():
                 data = path.read_bytes()
                 if not _may_concern(data, names):

@@ -1,16 +1,24 @@
-"""Where labels made anew go: through the topics while something runs, else straight in."""
+"""Where labels made anew go: through the topics while something runs, else straight in.
 
+And which run is under way, so that one that was killed goes on.
+"""
+
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
 
+import orjson
+import xxhash
+
 from config import note, wiring
 from config.analysis import for_reading
-from config.settings import Settings
+from config.recording import write_whole
+from config.settings import DEFAULT_KEY, Settings
 from pipeline.clock import SystemClock
-from pipeline.errors import Misuse
+from pipeline.errors import GiveUp, Misuse
 from pipeline.model import Feedback
 from pipeline.ports import Broker, Rows, Warehouse
 from pipeline.topics import FEEDBACK
@@ -20,6 +28,48 @@ Put: TypeAlias = Callable[[Sequence[Feedback]], None]
 #: Records that may wait for the store before this one waits: what is live comes first.
 AHEAD: Final = 10_000
 PAUSE_SECONDS: Final = 0.5
+
+
+class Mark:
+    """Which run of ``--again`` is under way, in a file beside the warehouse (or a server's key).
+
+    Only a run of the same tracks, models and bounds goes on where it was: ``settings`` stand for
+    them.
+    """
+
+    def __init__(self, known: Settings, warehouse: Path | None, bounds: Sequence[object]) -> None:
+        beside = warehouse or known.warehouse.path
+        if warehouse is None and known.on_servers:
+            beside = known.warehouse.key_file or DEFAULT_KEY
+        self._path = beside.with_name(f"{beside.name}.relabel")
+        tracks = [track.model_dump_json() for track in known.track]
+        self._settings = xxhash.xxh3_128_hexdigest(orjson.dumps([tracks, *map(str, bounds)]))
+
+    @contextmanager
+    def run(self, choose: Callable[[str | None], str]) -> Iterator[str]:
+        """The name of a run, which ``choose`` makes of that of one that did not come to its end.
+
+        Raises GiveUp where the file cannot be written.
+        """
+        begun = self._begun()
+        name = choose(begun)
+        if name == begun:
+            print(f"goes on with {name}, which was stopped before its end", file=sys.stderr)
+        else:
+            try:
+                told = {"run": name, "settings": self._settings}
+                write_whole(self._path, orjson.dumps(told))
+            except OSError as error:
+                raise GiveUp(f"cannot write {self._path}: {error.strerror}") from error
+        yield name
+        self._path.unlink(missing_ok=True)
+
+    def _begun(self) -> str | None:
+        try:
+            told = orjson.loads(self._path.read_bytes())
+            return str(told["run"]) if told["settings"] == self._settings else None
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
 
 
 @contextmanager

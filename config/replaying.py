@@ -1,5 +1,6 @@
 """One replay: files in, a warehouse out, a summary at the end."""
 
+import shlex
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from config.settings import Settings
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.intake import Intake
-from pipeline.ports import Collector
+from pipeline.ports import Collector, Row
 from pipeline.replay import Merged, Run
 from pipeline.topics import DEADLETTER, TOPICS
 from pipeline.tracks import Matcher
@@ -27,6 +28,10 @@ from pipeline.tracks import Matcher
 BATCH = 2_000
 #: A replay writes and hardly reads: what the warehouse caches beyond this makes it no faster.
 CACHE = "64MB"
+NO_TRACK = (
+    "no [[track]] in the settings, so posts could not be told to be about an incident: "
+    "groundswell init writes one to begin with"
+)
 
 
 def replay(
@@ -42,6 +47,7 @@ def replay(
     clock = ManualClock(datetime.min.replace(tzinfo=UTC))
     posts = Recorded("replay", files, clock)
     sources: list[Collector] = [posts, RecordedIncidents("incidents", incidents, clock)]
+    merged = Merged(sources, clock, SystemClock(), speed)
     models = wiring.labeller(known, model)
     with (
         tempfile.TemporaryDirectory(prefix="groundswell-") as scratch,
@@ -56,51 +62,63 @@ def replay(
             models=models,
             settle=0,
             store_batch=BATCH,
+            roll_up_seconds=None,  # once, at the end
         )
-        merged = Merged(sources, clock, SystemClock(), speed)
-        feed = Intake(
-            merged,
-            broker,
-            Matcher(known.track) if known.track else None,
-            clock,
-            mask=known.privacy.mask,
-            keep_unmatched=True,
-            batch=BATCH,
-        )
-
-        def tidy() -> None:
-            broker.discard_consumed()
-            memory.give_back()
-
-        run = Run(feed, parts.worker, parts.store, parts.watch, clock, after_round=tidy)
+        run = _run(known, merged, broker, parts, clock)
         with _progress() as bar:
             task = bar.add_task("replay", total=len(posts))
             seconds = run(lambda: bar.update(task, completed=merged.read))
         dead = _keep_dead_letters(broker, known.broker_for(warehouse))
+        store.roll_up(clock.now())
         totals = store.rows("totals")[0]
         _say_stages(run, parts)
         parts.close()
-    mentions, repeats = parts.worker.totals["mentions"], parts.worker.totals["repeats"]
-    print(
-        f"{mentions:,} mentions, {repeats:,} repeats, {totals['linked']:,} linked, "
-        f"{totals['proposals']:,} proposed, {dead:,} dead letters, "
-        f"{merged.read / max(seconds, 1e-9):,.0f} posts/s"
-    )
-    if strangers := posts.strangers.told():
-        print(strangers, file=sys.stderr)
-    if dead:
-        nothing = "" if merged.read > dead else "nothing of it could be read: are these mentions? "
-        print(
-            f"{nothing}what could not be read, and why: groundswell deadletter list",
-            file=sys.stderr,
-        )
-    if incidents and not known.track and not totals["linked"]:
-        print(
-            "no [[track]] in the settings, so posts could not be told to be about an incident: "
-            "groundswell init writes one to begin with",
-            file=sys.stderr,
-        )
+    _say_counts(parts, totals, dead, merged.read / max(seconds, 1e-9))
+    dead_letters = _where_dead_letters_are(warehouse, nothing_read=merged.read <= dead)
+    no_track = NO_TRACK if incidents and not known.track and not totals["linked"] else ""
+    for line in filter(None, [posts.strangers.told(), dead_letters if dead else "", no_track]):
+        print(line, file=sys.stderr)
     return 0
+
+
+def _run(
+    known: Settings,
+    merged: Merged,
+    broker: LocalBroker,
+    parts: wiring.Pipeline,
+    clock: ManualClock,
+) -> Run:
+    feed = Intake(
+        merged,
+        broker,
+        Matcher(known.track) if known.track else None,
+        clock,
+        mask=known.privacy.mask,
+        keep_unmatched=True,
+        batch=BATCH,
+    )
+
+    def tidy() -> None:
+        broker.discard_consumed()
+        memory.give_back()
+
+    return Run(feed, parts.worker, parts.store, parts.watch, clock, after_round=tidy)
+
+
+def _say_counts(parts: wiring.Pipeline, totals: Row, dead: int, speed: float) -> None:
+    """The last line of the data: what tests and scripts read."""
+    worked = parts.worker.totals
+    print(
+        f"{worked['mentions']:,} mentions, {worked['repeats']:,} repeats, "
+        f"{totals['linked']:,} linked, {totals['proposals']:,} proposed, "
+        f"{dead:,} dead letters, {speed:,.0f} posts/s"
+    )
+
+
+def _where_dead_letters_are(warehouse: Path, *, nothing_read: bool) -> str:
+    nothing = "nothing of it could be read: are these mentions? " if nothing_read else ""
+    where = f"groundswell deadletter list --warehouse {shlex.quote(str(warehouse))}"
+    return f"{nothing}what could not be read, and why: {where}"
 
 
 def _progress() -> Progress:

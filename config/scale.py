@@ -3,11 +3,13 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from config import sources, wiring
+from config import exported, sources, wiring
 from config.crew import Role
-from config.erasing import keep_receipt
+from config.erasing import check_reason, keep_receipt, reach_exports
+from config.exported import Exported, Exports
 from config.operating.measured import MeasuredWarehouse
 from config.operating.meters import Meters
 from config.operating.reach import connect
@@ -23,18 +25,24 @@ from pipeline.incidents import Book
 from pipeline.indexes.memory import MemoryRepeatIndex
 from pipeline.indexes.redis import RedisRepeatIndex
 from pipeline.model import Decision, Removal
-from pipeline.ports import Broker, Clock, RepeatIndex, Warehouse
+from pipeline.ports import Broker, Clock, RepeatIndex
 from pipeline.steps.aliases import Aliases
 from pipeline.steps.links import Linker
 from pipeline.store import Store
 from pipeline.topics import DECISIONS, MENTIONS, TOPICS
 from pipeline.watch import Watch
 from pipeline.worker import Worker
-from sinks.keys import read_or_make_key
+from sinks.keys import read_key, read_or_make_key
+from sinks.postgres_there import is_there
 from sinks.postgres_warehouse import PostgresWarehouse
+
+if TYPE_CHECKING:
+    from sinks.clickhouse_warehouse import ClickHouseWarehouse
 
 log = logging.getLogger(__name__)
 
+#: What the user calls the address of the server warehouse.
+URL = "GROUNDSWELL_WAREHOUSE__URL"
 #: How long rows may be on their way to the warehouse before an incident is compared once more.
 SETTLE_SECONDS = 15.0
 
@@ -46,7 +54,7 @@ def need(known: Settings) -> None:
     if known.warehouse.url is None:
         raise Misuse(
             "roles as processes share a server warehouse: set GROUNDSWELL_WAREHOUSE__URL to "
-            "PostgreSQL's address, or use `up`"
+            "PostgreSQL's or ClickHouse's address, or use `up`"
         )
 
 
@@ -59,19 +67,47 @@ def broker(known: Settings) -> KafkaBroker:
     return made
 
 
-def warehouse(known: Settings, *, migrate: bool = False) -> PostgresWarehouse:
+def warehouse(
+    known: Settings, *, migrate: bool = False
+) -> "PostgresWarehouse | ClickHouseWarehouse":
     """The server warehouse; an older one only with ``migrate``. Raises TryLater, GiveUp, Misuse."""
     need(known)
     assert known.warehouse.url is not None  # noqa: S101  # said by need
     key_file = known.warehouse.key_file or DEFAULT_KEY
-    key = read_or_make_key(key_file)
+    url = known.warehouse.url.get_secret_value()
+    if url.startswith("clickhouse"):
+        return _clickhouse(url, key_file, migrate=migrate)
     return PostgresWarehouse(
-        known.warehouse.url.get_secret_value(),
-        key=key,
-        setting="GROUNDSWELL_WAREHOUSE__URL",
+        url,
+        key=_key(key_file, url),
+        setting=URL,
         migrate=migrate,
         ledger=key_file.with_name(f"{key_file.name}.erased"),
     )
+
+
+def _clickhouse(url: str, key_file: Path, *, migrate: bool) -> "ClickHouseWarehouse":
+    try:
+        from sinks.clickhouse_there import is_there as is_in_clickhouse
+        from sinks.clickhouse_warehouse import ClickHouseWarehouse
+    except ImportError as error:
+        raise Misuse(
+            "ClickHouse needs a package more: pip install groundswell[clickhouse]"
+        ) from error
+    if key_file.exists() or not is_in_clickhouse(url, URL):
+        key = read_or_make_key(key_file)
+    else:
+        key = read_key(key_file, "the warehouse on ClickHouse")
+    ledger = key_file.with_name(f"{key_file.name}.erased")
+    return ClickHouseWarehouse(url, key=key, setting=URL, migrate=migrate, ledger=ledger)
+
+
+def _key(path: Path, url: str) -> bytes:
+    """The warehouse's key; a new one only for a new warehouse. Raises TryLater, GiveUp."""
+    if path.exists() or not is_there(url, URL):
+        return read_or_make_key(path)
+    # Another process may have made both a moment ago.
+    return read_key(path, "the warehouse on PostgreSQL")
 
 
 def index(known: Settings) -> RepeatIndex:
@@ -131,13 +167,28 @@ def work(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
 
 def store(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
     """One store."""
-    shared, kept = broker(known), MeasuredWarehouse(warehouse(known))
-    meters.stored = kept
+    shared, held = broker(known), warehouse(known)
+    meters.stored = kept = MeasuredWarehouse(held)
     meters.watch_broker(shared, ("store",))
     meters.watch_warehouse(kept)
+    exports = exported.of_settings(known)
     # Each store does it: what is asked for twice is removed once.
-    retention = Retention(shared, kept, clock, threading.Event())
+    retention = Retention(
+        shared,
+        kept,
+        clock,
+        threading.Event(),
+        known.retention,
+        also=lambda: _tidy(held, exports, clock),
+    )
     return {"store": Store(shared, kept, clock), "retention": retention}
+
+
+def _tidy(held: Exported, exports: Exports, clock: Clock) -> None:
+    """Takes what was erased from exports, and its bytes from the tables. Raises TryLater."""
+    exports.erase(held)
+    if isinstance(held, PostgresWarehouse):
+        held.tidy(clock.now())
 
 
 def watch(known: Settings, clock: Clock, meters: Meters) -> dict[str, Role]:
@@ -186,18 +237,24 @@ class Desk:
     def __init__(self, known: Settings, clock: Clock) -> None:
         self._clock = clock
         self.broker: Broker = broker(known)
-        self.warehouse: Warehouse = warehouse(known)
+        self.warehouse = warehouse(known)
+        self._exports = exported.of_settings(known)
 
     def decide(self, decision: Decision) -> None:
         """Puts a person's decision on its topic. Raises TryLater."""
         self._send(DECISIONS, [decision])
 
     def forget(self, removals: Sequence[Removal]) -> dict[str, Any]:
-        """Erases from the warehouse, and from the topics as the removals travel them."""
+        """Erases from the warehouse, and from the topics as the removals travel them.
+
+        Raises Misuse for a reason that says whom it is about.
+        """
+        check_reason(removals)
         receipt = self.warehouse.erase(removals, self._clock.now())
         self._send(MENTIONS, removals)
         # The topics and recordings follow as the removals reach them.
         places = [*receipt["rewritten"], "topics, as the removals travel them"]
+        places += reach_exports(self.warehouse, self._exports, receipt)
         return keep_receipt(self.warehouse, removals, receipt, places, self._clock)
 
     def _send(self, topic: str, words: Sequence[Decision | Removal]) -> None:

@@ -4,9 +4,16 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -14,10 +21,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from collectors.kit.policy import platforms
 from pipeline.brokers.kafka_settings import KafkaSettings
-from pipeline.decoding import explain
 from pipeline.errors import Misuse
+from pipeline.explaining import explain
+from pipeline.model import Kind
 from pipeline.surprise import BUDGET
+from pipeline.topics import DEAD_LETTER_DAYS
 from pipeline.tracks import Track
 
 PREFIX = "GROUNDSWELL_"
@@ -33,11 +43,13 @@ class Section(BaseModel):
 
 
 class WarehouseSettings(Section):
-    """Where the result is kept: a DuckDB file, or PostgreSQL when ``url`` is given."""
+    """Where the result is kept: a DuckDB file, or a server when ``url`` is given."""
 
     path: Path = Field(DEFAULT_WAREHOUSE, description="The DuckDB file.")
     url: SecretStr | None = Field(
-        None, description="PostgreSQL's address; with a password from the environment only."
+        None,
+        description="PostgreSQL's address, or ClickHouse's (clickhouse://user@host:8123/database); "
+        "with a password from the environment only.",
     )
     key_file: Path | None = Field(
         None, description="32 bytes for the keyed hashes, the same for all processes."
@@ -102,6 +114,21 @@ class RecordingSettings(Section):
     most_mb: float = Field(1_024, gt=0, description="How large all may grow; the oldest go.")
 
 
+class RetentionSettings(Section):
+    """How many days texts are kept; ``config.retention`` says which of these holds for a post."""
+
+    days: int | None = Field(None, ge=1, description="Of posts of which nothing else is said.")
+    source: dict[str, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="Of a platform's posts, by the source that stands on them."
+    )
+    kind: dict[Kind, Annotated[int, Field(ge=1)]] = Field(
+        {}, description="Of posts of a kind: post, reply, repost, quote, review, comment."
+    )
+    dead_letter_days: int = Field(
+        DEAD_LETTER_DAYS, ge=1, le=DEAD_LETTER_DAYS, description="Of what could not be read."
+    )
+
+
 class WatchSettings(Section):
     """When people are told of what nobody official has told yet."""
 
@@ -146,6 +173,7 @@ class Settings(BaseSettings):
     models: ModelSettings = ModelSettings()
     watch: WatchSettings = WatchSettings()
     recording: RecordingSettings = RecordingSettings()
+    retention: RetentionSettings = RetentionSettings()
     track: Annotated[tuple[Track, ...], Field(description="What to listen for.")] = ()
     source: Annotated[tuple[SourceSettings, ...], Field(description="Sources of posts.")] = ()
     incidents: Annotated[
@@ -164,6 +192,20 @@ class Settings(BaseSettings):
         """What the caller gives, then the environment, then the file."""
         return init_settings, env_settings, InitSettingsSource(settings_cls, dict(cls._file))
 
+    @model_validator(mode="after")
+    def _known_sources(self) -> Self:
+        """Retention names platforms that there are; posts of files may be of any."""
+        if any(given.type == "recorded" for given in self.source):
+            return self
+        own = {str(given.own.get("platform", given.type)) for given in self.source}
+        known = {*platforms(), *own}
+        if unknown := sorted(self.retention.source.keys() - known):
+            raise ValueError(
+                f"retention.source: no source is named {', '.join(unknown)}; there are "
+                f"{', '.join(sorted(known))}"
+            )
+        return self
+
     @property
     def broker_path(self) -> Path:
         """The local broker's file."""
@@ -171,7 +213,7 @@ class Settings(BaseSettings):
 
     @property
     def on_servers(self) -> bool:
-        """Whether the warehouse that commands mean is PostgreSQL."""
+        """Whether the warehouse that commands mean is on a server."""
         return self.warehouse.url is not None
 
     def broker_for(self, warehouse: Path) -> Path:
@@ -204,7 +246,9 @@ def load(file: Path | None = None) -> Settings:
     try:
         return FromFile()
     except ValidationError as error:
-        raise Misuse(f"settings in {path} or the environment: {explain(error)}") from error
+        raise Misuse(
+            f"settings in {path} or the environment: {explain(error, show=True)}"
+        ) from error
     except ValueError as error:  # a GROUNDSWELL_ variable that should be JSON and is not
         raise Misuse(f"settings from the environment: {error}") from error
 

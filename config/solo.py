@@ -40,8 +40,7 @@ def run(known: Settings, name: str) -> None:
 
     def load() -> None:
         roles = _patiently(lambda: scale.ROLES[name](known, clock, meters), crew.stop)
-        for part, role in (roles or {}).items():
-            crew.run(part, role)
+        crew.run(roles or {})
         made.set()
 
     with ExitStack() as parts:

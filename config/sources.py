@@ -1,7 +1,7 @@
 """The catalogue of sources: which types there are, what each needs, and how one is opened."""
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,8 +9,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field, ValidationError
 
 from config.settings import Section, Settings, SourceSettings
-from pipeline.decoding import explain
-from pipeline.errors import Misuse
+from pipeline.errors import GroundswellError, Misuse
+from pipeline.explaining import explain
 from pipeline.ports import Clock, Collector
 from pipeline.tracks import Track
 
@@ -59,7 +59,7 @@ class Kind:
             own: BaseModel = settings.model_validate(given.own)
         except ValidationError as error:
             raise Misuse(
-                f"[[{table}]] number {position}, type {self.name}: {explain(error)}"
+                f"[[{table}]] number {position}, type {self.name}: {explain(error, show=True)}"
             ) from error
         values = own.model_dump()
         values["name"] = self.called(given, position)
@@ -81,24 +81,24 @@ KINDS = (
     Kind(
         "appstore",
         "social",
-        "collectors.appstore:AppStore",
-        "collectors.appstore:AppStoreSettings",
+        "collectors.appstore.source:AppStore",
+        "collectors.appstore.source:AppStoreSettings",
         ("app", "tracks"),
         address="https://itunes.apple.com",
     ),
     Kind(
         "bluesky",
         "social",
-        "collectors.bluesky:Bluesky",
-        "collectors.bluesky:BlueskySettings",
+        "collectors.bluesky.jetstream:Bluesky",
+        "collectors.bluesky.jetstream:BlueskySettings",
         listens=True,
         address="wss://jetstream2.us-east.bsky.network",
     ),
     Kind(
         "bluesky-search",
         "social",
-        "collectors.bluesky_search:BlueskySearch",
-        "collectors.bluesky_search:BlueskySearchSettings",
+        "collectors.bluesky.search:BlueskySearch",
+        "collectors.bluesky.search:BlueskySearchSettings",
         ("account", "password_from"),
         rechecks=True,
         listens=True,
@@ -107,16 +107,16 @@ KINDS = (
     Kind(
         "googleplay",
         "social",
-        "collectors.googleplay:GooglePlay",
-        "collectors.googleplay:GooglePlaySettings",
+        "collectors.googleplay.source:GooglePlay",
+        "collectors.googleplay.source:GooglePlaySettings",
         ("app", "tracks", "key_from"),
         address="https://androidpublisher.googleapis.com",
     ),
     Kind(
         "facebook",
         "social",
-        "collectors.facebook:Facebook",
-        "collectors.facebook:FacebookSettings",
+        "collectors.facebook.source:Facebook",
+        "collectors.facebook.source:FacebookSettings",
         ("page", "token_from", "tracks"),
         rechecks=True,
         address="https://graph.facebook.com",
@@ -124,8 +124,8 @@ KINDS = (
     Kind(
         "facebook-hook",
         "social",
-        "collectors.facebook_hook:FacebookHook",
-        "collectors.facebook_hook:FacebookHookSettings",
+        "collectors.facebook.hook:FacebookHook",
+        "collectors.facebook.hook:FacebookHookSettings",
         ("name", "secret_from", "verify_from", "tracks"),
     ),
     Kind(
@@ -140,8 +140,8 @@ KINDS = (
     Kind(
         "mastodon",
         "social",
-        "collectors.mastodon:Mastodon",
-        "collectors.mastodon:MastodonSettings",
+        "collectors.mastodon.source:Mastodon",
+        "collectors.mastodon.source:MastodonSettings",
         ("url",),
         rechecks=True,
         listens=True,
@@ -150,8 +150,8 @@ KINDS = (
     Kind(
         "reddit",
         "social",
-        "collectors.reddit:Reddit",
-        "collectors.reddit:RedditSettings",
+        "collectors.reddit.source:Reddit",
+        "collectors.reddit.source:RedditSettings",
         ("client_id", "secret_from"),
         rechecks=True,
         listens=True,
@@ -218,8 +218,8 @@ KINDS = (
     Kind(
         "statuspage",
         "incident",
-        "collectors.incidents.statuspage:Statuspage",
-        "collectors.incidents.statuspage:StatuspageSettings",
+        "collectors.incidents.statuspage.source:Statuspage",
+        "collectors.incidents.statuspage.source:StatuspageSettings",
         ("url",),
     ),
     Kind(
@@ -239,8 +239,8 @@ KINDS = (
     Kind(
         "x",
         "social",
-        "collectors.x:X",
-        "collectors.x:XSettings",
+        "collectors.x.source:X",
+        "collectors.x.source:XSettings",
         ("token_from",),
         rechecks=True,
         listens=True,
@@ -262,15 +262,62 @@ def open_all(
 
     ``passed`` tells sources that hear everybody whether a mention or an author may be known.
     """
-    opened = []
-    for kind, tables in (("social", known.source), ("incident", known.incidents)):
-        for position, given in enumerate(tables, 1):
-            opened.append(find(kind, given.type).open(given, position, clock, known.track, passed))
-    names = [source.name for source in opened]
-    if twice := {name for name in names if names.count(name) > 1}:
-        raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")
+    opened = [
+        find(kind, given.type).open(given, position, clock, known.track, passed)
+        for kind, given, position in _tables(known)
+    ]
+    _check_names([source.name for source in opened])
     _check_webhooks(known)
     return opened
+
+
+def open_each(known: Settings, clock: Clock) -> tuple[list[str], list[str]]:
+    """The names of the sources that can be opened, and a line for each thing that is wrong."""
+    names: list[str] = []
+    wrong: list[str] = []
+    for kind, given, position in _tables(known):
+        try:
+            names.append(find(kind, given.type).open(given, position, clock, known.track).name)
+        except GroundswellError as error:
+            wrong.append(str(error))
+    checks: list[Callable[[], None]] = [
+        lambda: _check_names(names),
+        lambda: _check_webhooks(known),
+        lambda: _check_tracks(known),
+    ]
+    for look in checks:
+        try:
+            look()
+        except Misuse as error:
+            wrong.append(str(error))
+    return names, wrong
+
+
+def _tables(known: Settings) -> Iterator[tuple[str, SourceSettings, int]]:
+    """Every table of a source: of posts or incidents, what stands in it, its number."""
+    for kind, tables in (("social", known.source), ("incident", known.incidents)):
+        for position, given in enumerate(tables, 1):
+            yield kind, given, position
+
+
+def _check_names(names: Sequence[str]) -> None:
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise Misuse(f"two sources share a name, and so a cursor: {', '.join(sorted(twice))}")
+
+
+def _check_tracks(known: Settings) -> None:
+    """Raises Misuse for sources that are for tracks which nobody has written."""
+    there = [track.name for track in known.track]
+    told = []
+    for kind, given, position in _tables(known):
+        tracks = given.own.get("tracks") or ()
+        if strange := [repr(name) for name in tracks if name not in there]:
+            table = "source" if kind == "social" else "incidents"
+            told.append(f"[[{table}]] number {position} names {', '.join(strange)}")
+    if told and there:
+        raise Misuse(
+            f"no [[track]] has such a name: {'; '.join(told)}; there are: {', '.join(there)}"
+        )
 
 
 def _check_webhooks(known: Settings) -> None:
@@ -304,8 +351,7 @@ def configured(known: Settings) -> list[tuple[str, SourceSettings]]:
     """Name and table of every configured source, of posts first. Raises Misuse."""
     return [
         (find(kind, given.type).called(given, position), given)
-        for kind, tables in (("social", known.source), ("incident", known.incidents))
-        for position, given in enumerate(tables, 1)
+        for kind, given, position in _tables(known)
     ]
 
 
@@ -337,9 +383,15 @@ def listing(known: Settings, running: Mapping[str, Any] | None = None) -> list[d
                 "configured": bool(names),
                 "needs": [] if names else list(kind.needs),
                 "health": ", ".join(dict.fromkeys(healths)) or "not configured",
+                "looked_again_at": _looked_again(told.get(name) for name in names),
             }
         )
     return rows
+
+
+def _looked_again(told: Iterable[Mapping[str, Any] | None]) -> str | None:
+    """When the last of some sources looked again at what is kept: the oldest of these times."""
+    return min((at for one in told if one and (at := one.get("looked_again_at"))), default=None)
 
 
 def _health(told: Mapping[str, Any] | None, is_running: bool) -> str:

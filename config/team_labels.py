@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipeline.errors import Misuse
 from pipeline.examples import Example
+from pipeline.explaining import explain
 from pipeline.heads import HEAD_NAME
 from pipeline.train import LEAST_PER_LABEL
 
@@ -75,12 +76,12 @@ def _children(
     children: dict[str, list[str]] = {}
     for name, label in labels.items():
         if name in known:
-            raise Misuse(f"{path}: [{head}.{name}]: there is such a label already")
+            raise Misuse(f"{_origin(path, head, name)}: there is such a label already")
         if label.parent is not None:
             if label.parent not in known | labels.keys() or label.parent == name:
                 there = ", ".join(sorted(known | labels.keys() - {name}))
                 raise Misuse(
-                    f"{path}: [{head}.{name}]: no label {label.parent!r} to be its parent; "
+                    f"{_origin(path, head, name)}: no label {label.parent!r} to be its parent; "
                     f"there are: {there}"
                 )
             children.setdefault(label.parent, []).append(name)
@@ -119,7 +120,16 @@ def _read(path: Path, head: str) -> dict[str, TeamLabel]:
     found = _tables(path).get(head)
     if not isinstance(found, dict) or not found:
         raise Misuse(f"{path}: no labels for {head}: it needs tables named [{head}.NAME]")
-    return {name: _label(table, f"{path}: [{head}.{name}]", name) for name, table in found.items()}
+    return {name: _label(table, _origin(path, head, name), name) for name, table in found.items()}
+
+
+def _origin(path: Path, head: str, name: str) -> str:
+    """The file, the line where the label's table begins, and its name."""
+    begins = re.compile(rf"\s*\[\s*{re.escape(head)}\s*\.\s*([\"']?){re.escape(name)}\1\s*\]")
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if begins.match(line):
+            return f"{path} line {number}: [{head}.{name}]"
+    return f"{path}: [{head}.{name}]"
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -127,8 +137,10 @@ def _tables(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Misuse(f"{path}: {error.strerror}") from error
-    except ValueError as error:
-        raise Misuse(f"{path}: not a TOML file in UTF-8") from error
+    except UnicodeDecodeError as error:
+        raise Misuse(f"{path}: not a TOML file: it is no text in UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise Misuse(f"{path}: not a TOML file: {error}") from error
 
 
 def _label(table: Any, origin: str, name: str) -> TeamLabel:
@@ -137,9 +149,7 @@ def _label(table: Any, origin: str, name: str) -> TeamLabel:
     try:
         return TeamLabel.model_validate(table)
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        raise Misuse(f"{origin}: {where}: {fault['msg']}") from error
+        raise Misuse(f"{origin}: {explain(error)}") from error
 
 
 def shipped_examples(head: str) -> Iterator[Example]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from config import note
+from config import exported, note
 from config.crew import Crew, Role
 from config.hooking import hooks_of
 from config.names import label_names
@@ -18,7 +18,7 @@ from config.recording import of_settings
 from config.settings import Settings
 from pipeline.errors import TryLater
 from pipeline.model import Decision, Removal
-from pipeline.ports import Clock, Collector, Warehouse
+from pipeline.ports import Clock, Collector
 from pipeline.topics import DECISIONS
 from web.app import create_app
 from web.server import Server, bind
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from config.operating.report import Sight
     from pipeline.brokers.local import LocalBroker
     from pipeline.intake import Intake
+    from sinks.duckdb_warehouse import DuckDBWarehouse
 
 log = logging.getLogger("groundswell")
 
@@ -59,10 +60,11 @@ class Up:
         self.stop = self._crew.stop
         self._since = clock.now()
         self._parts = ExitStack()
-        self._warehouse: Warehouse | None = None
+        self._warehouse: DuckDBWarehouse | None = None
         self._broker: LocalBroker | None = None
         self._feeds: dict[str, Intake] = {}
         self._recording = of_settings(known)
+        self._exports = exported.of_warehouse(known.warehouse.path)
 
     def start(self) -> str:
         """Binds the port and begins to load; returns the page's address."""
@@ -99,6 +101,8 @@ class Up:
 
     def status(self) -> dict[str, Any]:
         """What runs and since when, for the page, and in ``notice`` what is in trouble."""
+        from collectors.kit.rechecks import looked_at
+
         state = "running" if self._warehouse is not None else "starting"
         troubles = dict(self._crew.troubles)
         sources = [
@@ -107,8 +111,9 @@ class Up:
                 "state": self._crew.roles[name].state,
                 "trouble": troubles.get(name),
                 "trouble_since": self._crew.roles[name].trouble_since,
+                "looked_again_at": looked_at(feed.cursor),
             }
-            for name in self._feeds
+            for name, feed in self._feeds.items()
             if name in self._crew.roles
         ]
         told: dict[str, Any] = {
@@ -150,7 +155,9 @@ class Up:
 
         if self._warehouse is None:
             raise TryLater("still starting: try again in a few seconds")
-        return erase(self._warehouse, self._broker, removals, self._clock, self._recording)
+        return erase(
+            self._warehouse, self._broker, removals, self._clock, self._recording, self._exports
+        )
 
     # ---- loading and running -------------------------------------------------------------------
 
@@ -158,10 +165,7 @@ class Up:
         """Imports what is slow, opens the files, starts a thread for each role."""
         from config import wiring
         from config.erasing import follow_restored
-        from config.housekeeping import Housekeeping
         from config.operating.measured import MeasuredWarehouse
-        from config.recorder import Recorder
-        from config.retention import Retention
         from pipeline.brokers.local import LocalBroker
 
         known, clock = self._known, self._clock
@@ -185,26 +189,39 @@ class Up:
         self._feeds = wiring.feeds(known, self._sources(), broker, clock)
         self._broker, self._warehouse = broker, warehouse
         self._passed.bind(broker, lambda: warehouse)
-        keeper = Housekeeping(
-            warehouse,
-            broker,
-            clock,
-            snapshot_seconds=known.warehouse.snapshot_seconds,
-            stop=self.stop,
-        )
         roles: dict[str, Role] = {
             "worker": parts.worker,
             "store": parts.store,
             "watch": parts.watch,
-            "housekeeping": keeper,
-            "retention": Retention(broker, warehouse, clock, self.stop),
+            **self._keepers(warehouse, broker),
             **self._feeds,
         }
-        if self._recording is not None:
-            roles["recorder"] = Recorder(broker, self._recording, clock)
-        for name, role in roles.items():
-            self._crew.run(name, role)
+        self._crew.run(roles)
         log.info("running: %s", ", ".join(roles))
+
+    def _keepers(self, warehouse: "DuckDBWarehouse", broker: "LocalBroker") -> dict[str, Role]:
+        """The roles that keep house, and the recorder where there are recordings."""
+        from config.housekeeping import Housekeeping
+        from config.recorder import Recorder
+        from config.retention import Retention
+
+        seconds = self._known.warehouse.snapshot_seconds
+        keepers: dict[str, Role] = {
+            "housekeeping": Housekeeping(
+                warehouse, broker, self._clock, snapshot_seconds=seconds, stop=self.stop
+            ),
+            "retention": Retention(
+                broker,
+                warehouse,
+                self._clock,
+                self.stop,
+                self._known.retention,
+                also=lambda: self._exports.erase(warehouse),
+            ),
+        }
+        if self._recording is not None:
+            keepers["recorder"] = Recorder(broker, self._recording, self._clock)
+        return keepers
 
     def _leave_note(self) -> None:
         """Tells ``decide``, ``forget`` and ``query`` where the owner of the warehouse listens."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from threading import Event
 
 from collectors.incidents.folder import Folder
+from collectors.incidents.kit.tool import Tool
 from collectors.incidents.recorded import RecordedIncidents
-from collectors.incidents.statuspage import Statuspage
-from collectors.incidents.tool import Tool
+from collectors.incidents.statuspage.source import Statuspage
 from config.settings import Settings
 from config.sources import own_accounts
 from pipeline.clock import SystemClock
@@ -22,7 +22,7 @@ from pipeline.ports import Broker, Clock, Collector, Unreadable, Warehouse
 from pipeline.steps.aliases import Aliases
 from pipeline.steps.labels import Labeller
 from pipeline.steps.links import Linker
-from pipeline.store import Store
+from pipeline.store import ROLL_UP_SECONDS, Store
 from pipeline.topics import INCIDENTS, MENTIONS, TOPICS
 from pipeline.tracks import Matcher
 from pipeline.watch import Watch
@@ -87,6 +87,7 @@ class Pipeline:
         models: Labeller,
         settle: float,
         store_batch: int = 2_000,
+        roll_up_seconds: float | None = ROLL_UP_SECONDS,
     ) -> None:
         broker.ensure(TOPICS)
         self.enrich = enricher(known, working := Book(), models)
@@ -99,7 +100,9 @@ class Pipeline:
             restore=self.enrich.restore,
             forget=self.enrich.forget,
         )
-        self.store = Store(broker, warehouse, clock, batch=store_batch)
+        self.store = Store(
+            broker, warehouse, clock, batch=store_batch, roll_up_seconds=roll_up_seconds
+        )
         self.watch = Watch(
             broker,
             warehouse,

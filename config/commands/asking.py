@@ -17,7 +17,7 @@ from pipeline.ports import Table
 
 if TYPE_CHECKING:
     from pipeline.model import Mention
-    from pipeline.ports import Broker
+    from pipeline.ports import Broker, Warehouse
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -25,6 +25,10 @@ LETTER = ["id", "at", "stage", "topic", "origin", "reason", "bytes"]
 #: What one answer may hold and take; `--rows` and `--seconds` ask for more.
 MOST_ROWS = 100_000
 MOST_SECONDS = 60.0
+_BLIND = """
+SELECT source, sum(seconds_blind) AS seconds, min(causes) AS causes FROM completeness
+WHERE hour > (SELECT max(hour) FROM completeness) - INTERVAL '24 hours' AND seconds_blind > 0
+GROUP BY source ORDER BY source"""
 
 
 def register(commands: Commands) -> None:
@@ -33,13 +37,17 @@ def register(commands: Commands) -> None:
         "query",
         help="read-only SQL over the warehouse",
         description="Answers one SELECT over the stable views: feedback, mention_tracks, "
-        "incident_feedback, incidents, coverage, mentions_hourly, removals. It can neither write "
-        "nor read files. While `groundswell up` runs it reads the newest snapshot and says how old "
-        "that is. All times are UTC. In CSV an apostrophe stands before formulas.",
+        "incident_feedback, incidents, mentions_hourly, completeness and others, which "
+        "docs/warehouse.md explains. It can neither write nor read files. While `groundswell up` "
+        "runs it reads the newest snapshot and says how old that is; it also says when a source "
+        "was blind in the last day that was read. All times are UTC. In CSV an apostrophe stands "
+        "before formulas.",
     )
     query.add_argument("sql", metavar="SQL")
     query.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
-    query.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    query.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+    )
     query.add_argument(
         "--rows", type=int, default=MOST_ROWS, metavar="N", help="at most; default: %(default)s"
     )
@@ -58,7 +66,9 @@ def register(commands: Commands) -> None:
     letters.add_argument("what", choices=("list", "replay"), metavar="list|replay")
     letters.add_argument("ids", nargs="*", default=[], metavar="ID", help="default: all")
     letters.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
-    letters.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    letters.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+    )
     letters.set_defaults(run=run_deadletter)
 
 
@@ -71,7 +81,22 @@ def run_query(options: argparse.Namespace) -> int:
         if age is not None:
             print(f"read from a snapshot {timedelta(seconds=round(age))} old", file=sys.stderr)
         show(warehouse.sql(options.sql, options.rows, options.seconds), options.format)
+        for told in blind(warehouse):
+            print(told, file=sys.stderr)
     return 0
+
+
+def blind(warehouse: "Warehouse") -> list[str]:
+    """A line for each source that was blind in the last day of which coverage tells."""
+    try:
+        rows = warehouse.sql(_BLIND).rows
+    except Misuse:  # a role that may not read the view, or a warehouse without it, has its answer
+        return []
+    return [
+        f"incomplete: {printable(source)} was blind for {round(seconds / 60):,} minutes of the "
+        f"last day that was read ({printable(causes)}); the view completeness tells when"
+        for source, seconds, causes in rows
+    ]
 
 
 def run_deadletter(options: argparse.Namespace) -> int:

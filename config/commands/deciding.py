@@ -3,6 +3,7 @@
 import argparse
 import getpass
 import json
+import sys
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from pydantic import ValidationError
 
 from config import note, settings
-from pipeline.decoding import explain
 from pipeline.errors import Misuse
+from pipeline.explaining import explain
 from pipeline.model import Decision, Removal, Verb
 
 if TYPE_CHECKING:
@@ -47,8 +48,20 @@ def register(commands: Commands) -> None:
         "the local broker, so that the bytes are gone and cannot come back. Counts stay. Prints a "
         "receipt as JSON, which is kept in the view erasures: what, when, why and by whom.",
     )
-    forget.add_argument("--mention", action="append", default=[], metavar="SOURCE:ID")
-    forget.add_argument("--author", action="append", default=[], metavar="SOURCE:ID")
+    forget.add_argument(
+        "--mention",
+        action="append",
+        default=[],
+        metavar="SOURCE:ID",
+        help="a post, as the column id of feedback names it; may be given again",
+    )
+    forget.add_argument(
+        "--author",
+        action="append",
+        default=[],
+        metavar="SOURCE:ID",
+        help="all posts of an author, by the id that the platform gave; may be given again",
+    )
     forget.add_argument("--by", default=None, metavar="NAME", help="who asks; default: your login")
     forget.add_argument("--reason", default=None, metavar="WORDS", help="why, for the receipt")
     forget.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
@@ -70,7 +83,7 @@ def run_decide(options: argparse.Namespace) -> int:
             at=SystemClock().now(),
         )
     except ValidationError as error:
-        raise Misuse(explain(error)) from error
+        raise Misuse(explain(error, show=True)) from error
     _makes_sense(decision, known)
     if options.warehouse is None and known.on_servers:
         with _desk(known) as desk:
@@ -109,6 +122,10 @@ def _has_target(decision: Decision, warehouse: "Warehouse") -> None:
 
     if told := objection(decision, official_of, lambda number: found(number) is not None):
         raise Misuse(told)
+    is_of_mention = decision.verb in {"relabel", "link", "unlink"}
+    if is_of_mention and not warehouse.rows("is_known", id=decision.subject):
+        told = f"nothing is kept of {decision.subject} (look at the id); should it come, it holds"
+        print(told, file=sys.stderr)
 
 
 def _decide_on_files(path: Path, known: settings.Settings, decision: Decision) -> None:
@@ -161,13 +178,25 @@ def run_forget(options: argparse.Namespace) -> int:
             for name in names
         ]
     except ValidationError as error:
-        raise Misuse(explain(error)) from error
+        raise Misuse(explain(error, show=True)) from error
     if options.warehouse is None and known.on_servers:
         with _desk(known) as desk:
             receipt = desk.forget(removals)
     else:
         receipt = _forget_on_files(_warehouse(options, known), known, options, removals)
     print(json.dumps(receipt, indent=2, default=str))
+    if not receipt["mentions"]:
+        told = "nothing of it is kept here (look at the id), or it was forgotten before"
+        print(f"{told}; should it still come, it will not be kept", file=sys.stderr)
+    return _exports_follow(receipt)
+
+
+def _exports_follow(receipt: dict[str, Any]) -> int:
+    """1, and what to do, if an export still holds what was to be forgotten."""
+    if left := receipt.get("exports_left"):
+        told = "it may still stand in these exports; they are tried again every hour while it runs"
+        print(f"{told}, or forget again: {', '.join(left)}", file=sys.stderr)
+        return 1
     return 0
 
 
@@ -188,7 +217,7 @@ def _forget_on_files(
 def _forget_here(
     path: Path, known: settings.Settings, removals: Sequence[Removal]
 ) -> dict[str, object]:
-    from config import recording, wiring
+    from config import exported, recording, wiring
     from config.erasing import erase
     from pipeline.brokers.local import LocalBroker
     from pipeline.clock import SystemClock
@@ -199,7 +228,8 @@ def _forget_here(
         if (broker_path := known.broker_for(path)).exists():
             broker = opened.enter_context(closing(LocalBroker(broker_path)))
         kept = recording.of_settings(known)
-        return erase(warehouse, broker, removals, SystemClock(), kept)
+        exports = exported.of_warehouse(path)
+        return erase(warehouse, broker, removals, SystemClock(), kept, exports)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from config import settings
 from pipeline.errors import Misuse
 
 if TYPE_CHECKING:
-    from config.exporting import Exported
+    from config.exported import Exported, Exports
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
@@ -24,12 +24,21 @@ def register(commands: Commands) -> None:
         description="Writes the stable views into a folder: feedback, mention_tracks and "
         "incident_feedback by day (date_day=…), the others whole. Exporting again into the same "
         "folder writes the days anew of which anything changed, so that late links, people's words "
-        "and erasures reach it. Texts, and reasons that quote them, only with --texts: an "
-        "erasure does not reach copies that were made of the folder.",
+        "and erasures reach it; a manifest (manifests/N.json) names what changed, tombstones what "
+        "was removed, for those who load it elsewhere. Texts, and reasons that quote them, only "
+        "with --texts. An erasure reaches the folder at once, and copies of it by the tombstones.",
     )
     export.add_argument("folder", type=Path, metavar="DIR")
-    export.add_argument("--format", choices=("parquet", "csv"), default="parquet")
+    export.add_argument(
+        "--format", choices=("parquet", "csv"), default="parquet", help="default: %(default)s"
+    )
     export.add_argument("--texts", action="store_true", help="with what people wrote")
+    export.add_argument(
+        "--since",
+        type=int,
+        metavar="WATERMARK",
+        help="what changed after this watermark of a manifest; default: since the last export here",
+    )
     export.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     export.set_defaults(run=run_export)
 
@@ -50,15 +59,27 @@ def run_export(options: argparse.Namespace) -> int:
         console=Console(stderr=True),
         disable=not sys.stderr.isatty(),
     )
+    exports = _exports(options)
     with _opened(options) as warehouse, bar:
+        exports.note(options.folder, options.format, texts=options.texts)
         task = bar.add_task("export")
         export = Export(warehouse, options.folder, options.format, texts=options.texts)
         written = export.run(
             SystemClock().now(),
             lambda done, whole: bar.update(task, completed=done, total=whole),
+            options.since,
         )
     print(f"{len(written):,} files written to {options.folder}")
     return 0
+
+
+def _exports(options: argparse.Namespace) -> "Exports":
+    """The list of folders that erasures must reach."""
+    from config import exported
+
+    if options.warehouse is None:
+        return exported.of_settings(settings.load(options.config))
+    return exported.of_warehouse(options.warehouse)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,6 +11,8 @@ from config import settings
 from pipeline.errors import Misuse
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pipeline.evaluate import Answers
     from pipeline.examples import Example
     from pipeline.train import Report
@@ -19,6 +22,23 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def register(commands: Commands) -> None:
     """Adds the commands of this file."""
+    _register_train(commands)
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="precision, recall, F1 and calibration of one head",
+        description="Labels the texts with the model in use and compares, with 95 % intervals, "
+        "per label and per language.",
+    )
+    evaluate.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    evaluate.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
+    evaluate.add_argument("--model", type=Path, metavar="DIR", help="laid over the shipped model")
+    evaluate.add_argument(
+        "--format", choices=("table", "json"), default="table", help="default: %(default)s"
+    )
+    evaluate.set_defaults(run=run_evaluate)
+
+
+def _register_train(commands: Commands) -> None:
     train = commands.add_parser(
         "train",
         help="train one head on labelled texts",
@@ -41,7 +61,13 @@ def register(commands: Commands) -> None:
     train.add_argument("--decisions", action="store_true", help="learn from people's labels, too")
     train.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     train.add_argument("--head", required=True, metavar="NAME", help="for instance intent")
-    train.add_argument("--out", required=True, type=Path, metavar="DIR")
+    train.add_argument(
+        "--out",
+        required=True,
+        type=Path,
+        metavar="DIR",
+        help="where the model is written; made if it is not there",
+    )
     train.add_argument("--promote", action="store_true", help="install it if it is better")
     train.add_argument(
         "--new",
@@ -50,18 +76,6 @@ def register(commands: Commands) -> None:
     )
     train.add_argument("--version", default="0", metavar="V", help="stands on every label")
     train.set_defaults(run=run_train)
-
-    evaluate = commands.add_parser(
-        "evaluate",
-        help="precision, recall, F1 and calibration of one head",
-        description="Labels the texts with the model in use and compares, with 95 % intervals, "
-        "per label and per language.",
-    )
-    evaluate.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    evaluate.add_argument("--head", required=True, metavar="NAME")
-    evaluate.add_argument("--model", type=Path, metavar="DIR", help="laid over the shipped model")
-    evaluate.add_argument("--format", choices=("table", "json"), default="table")
-    evaluate.set_defaults(run=run_evaluate)
 
 
 def run_train(options: argparse.Namespace) -> int:
@@ -73,6 +87,7 @@ def run_train(options: argparse.Namespace) -> int:
 
     known = settings.load(options.config)
     _checked(known, options)
+    _has_room(known, options)
     examples = _examples(known, options)
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, TaskID] = {}
@@ -122,7 +137,6 @@ def _promote(known: settings.Settings, report: "Report", labels: Path | None) ->
     from pipeline.promotion import promote
 
     assert known.models.dir is not None  # noqa: S101  # asked for by run_train
-    known.models.dir.mkdir(parents=True, exist_ok=True)  # the first one has no neighbours yet
     answers = answers_in_use(known, report, beside_ours=labels is not None)
     needed = shipped_names().get(report.head, ())
     within = parents(labels, report.head) if labels is not None else {}
@@ -178,14 +192,37 @@ def _checked(known: settings.Settings, options: argparse.Namespace) -> None:
     print(f"{there}. It becomes a new one, beside them.", file=sys.stderr)
 
 
+def _has_room(known: settings.Settings, options: argparse.Namespace) -> None:
+    """Raises Misuse where the model could not be kept: training takes minutes."""
+    from pipeline.heads import make_room
+
+    make_room(options.out)
+    if options.promote and known.models.dir is not None:
+        make_room(known.models.dir)
+
+
 def run_evaluate(options: argparse.Namespace) -> int:
     """Prints the figures."""
     from config import wiring
     from pipeline.evaluate import evaluate
     from pipeline.examples import read_examples
 
-    known = settings.load(options.config)
+    models = wiring.labeller(settings.load(options.config), options.model)
     examples = read_examples(options.files)
-    scores = evaluate(examples, options.head, wiring.labeller(known, options.model))
+    scores = evaluate(examples, options.head, models)
+    if told := _never_given(examples, models.labels[options.head]):
+        print(told, file=sys.stderr)
     print(json.dumps(scores.to_dict(), indent=2) if options.format == "json" else scores.to_text())
     return 0
+
+
+def _never_given(examples: "Sequence[Example]", names: "Sequence[str]") -> str | None:
+    """What to say of labels that the model does not know. Raises Misuse if it knows none."""
+    strange = Counter(e.label for e in examples if not {e.label, *e.others} & set(names))
+    if not strange:
+        return None
+    told = ", ".join(f"{name} ({count:,})" for name, count in strange.most_common())
+    there = f"labels that the model never gives: {told}; it knows {', '.join(names)}"
+    if strange.total() == len(examples):
+        raise Misuse(f"all texts have {there}")
+    return f"{strange.total():,} of {len(examples):,} texts have {there}"

@@ -94,8 +94,7 @@ def _record(known: settings.Settings, recording: "Recording") -> int:
         assert known.recording.dir is not None  # noqa: S101  # or there were no recording
         standing = Standing(broker, known.recording.dir)
         recorder = Recorder(broker, recording, clock, since_start=True)
-        for name, feed in feeds.items():
-            crew.run(name, feed)
+        crew.run(feeds)
         with closing(recorder), closing(standing):
             while not (crew.stop.is_set() or all(feed.done for feed in feeds.values())):
                 standing.look()

@@ -2,7 +2,9 @@
 
 import argparse
 import sys
+from contextlib import nullcontext
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -24,8 +26,8 @@ def register(commands: Commands) -> None:
         description="Reads the warehouse oldest first and labels every mention that an older model "
         "labelled, and finds components, places, versions and tracks anew, as revisions: what "
         "people said stays above them. While something runs, the feedback goes through its topics, "
-        "behind what is live. A run that was killed is run again. Prints what changed. Links are "
-        "scored anew when their incident next changes.",
+        "behind what is live. A run that was killed goes on when the same is run again. Prints "
+        "what changed. Links are scored anew when their incident next changes.",
     )
     relabel.add_argument("--model", type=Path, metavar="DIR", help="lay this model over the others")
     relabel.add_argument(
@@ -38,7 +40,9 @@ def register(commands: Commands) -> None:
         "--dry-run", action="store_true", help="tell what would change, change nothing"
     )
     relabel.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
-    relabel.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    relabel.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+    )
     relabel.set_defaults(run=run_relabel)
 
 
@@ -52,23 +56,28 @@ def run_relabel(options: argparse.Namespace) -> int:
     known = settings.load(options.config)
     models = wiring.labeller(known, options.model)
     since: datetime | None = options.since
+    mark = relabelling.Mark(known, options.warehouse, [models.version, since])
+    done, changes = 0, Changes()
     with relabelling.opened(known, options.warehouse) as (warehouse, put):
-        name = target(warehouse, models.version, options.again)
-        run = Relabeller(
-            warehouse,
-            models,
-            Aliases(known.track),
-            (lambda _: None) if options.dry_run else put,
-            matcher=Matcher(known.track) if known.track else None,
-        )
-        done, changes = 0, Changes()
-        for count, changed in run.run(name, since, again=options.again):
-            done += count
-            changes += changed
-            print(f"\r{done:,} mentions", end="", file=sys.stderr, flush=True)
+        choose = partial(target, warehouse, models.version, options.again)
+        is_marked = options.again and not options.dry_run
+        with mark.run(choose) if is_marked else nullcontext(choose()) as name:
+            run = Relabeller(
+                warehouse,
+                models,
+                Aliases(known.track),
+                (lambda _: None) if options.dry_run else put,
+                matcher=Matcher(known.track) if known.track else None,
+            )
+            for count, changed in run.run(name, since, again=options.again):
+                done += count
+                changes += changed
+                if sys.stderr.isatty():
+                    print(f"\r{done:,} mentions", end="", file=sys.stderr, flush=True)
     verb = "would be" if options.dry_run else "were"
+    back = "\r" if sys.stderr.isatty() else ""
     end = "" if done else "; --again names anew what this very model named"
-    print(f"\r{done:,} mentions {verb} named by {name}{end}", file=sys.stderr)
+    print(f"{back}{done:,} mentions {verb} named by {name}{end}", file=sys.stderr)
     rows = sorted(changes.items(), key=lambda one: (one[0][0], -one[1], str(one[0])))
     show(Table(COLUMNS, [(*key, count) for key, count in rows]), options.format)
     return 0

@@ -4,9 +4,9 @@ import argparse
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from config import settings
 from pipeline.errors import Misuse, SetAside
@@ -21,6 +21,15 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 # Large enough for the steps' arrays to pay, small enough to answer a slow writer at once.
 ENRICH_BATCH = 1_000
 
+_INCIDENTS: Final[Mapping[str, Any]] = {
+    "action": "append",
+    "default": [],
+    "type": Path,
+    "metavar": "F",
+    "help": "incidents as JSON lines, .gz too, in the shape of a status page "
+    "(docs/schemas/incident.json); may be given again",
+}
+
 
 def register(commands: Commands) -> None:
     """Adds the commands of this file."""
@@ -33,7 +42,7 @@ def register(commands: Commands) -> None:
         "dead letters (groundswell deadletter list). Ends with a summary.",
     )
     replay.add_argument("files", nargs="+", metavar="FILE", help="JSON lines, .gz, or -")
-    replay.add_argument("--incidents", action="append", default=[], type=Path, metavar="F")
+    replay.add_argument("--incidents", **_INCIDENTS)
     replay.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     replay.add_argument(
         "--speed", default="max", metavar="max|N", help="N times as fast as it happened"
@@ -47,7 +56,7 @@ def register(commands: Commands) -> None:
         description="Writes one line for each line read, in the same order: feedback, or "
         '{"error": …, "line": N} for a line that cannot be read. Keeps nothing.',
     )
-    enrich.add_argument("--incidents", action="append", default=[], type=Path, metavar="F")
+    enrich.add_argument("--incidents", **_INCIDENTS)
     enrich.add_argument("--model", type=Path, metavar="DIR", help="lay this model over the shipped")
     enrich.set_defaults(run=run_enrich)
 

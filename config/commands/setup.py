@@ -1,8 +1,11 @@
 """``init``, ``check`` and ``sources``: the settings, and whether they work."""
 
 import argparse
+import os
 import socket
 import sys
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +16,7 @@ from pipeline.errors import GroundswellError, Misuse
 from pipeline.ports import Table
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Look: TypeAlias = Callable[[settings.Settings], str]
 
 
 def register(commands: Commands) -> None:
@@ -38,8 +42,18 @@ def register(commands: Commands) -> None:
         help="which sources there are, and what each needs",
         description="Lists every type of source of posts (social) and of incidents.",
     )
-    sources.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    sources.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="default: %(default)s"
+    )
     sources.set_defaults(run=run_sources)
+
+
+class Faults(GroundswellError):
+    """Several things are wrong in one place, a line for each."""
+
+    def __init__(self, told: Sequence[str]) -> None:
+        super().__init__("; ".join(told))
+        self.told = told
 
 
 def run_init(options: argparse.Namespace) -> int:
@@ -77,22 +91,35 @@ def run_check(options: argparse.Namespace) -> int:
     known = settings.load(options.config)
     print(f"settings: fine, {len(known.track)} tracks")
     wrong = 0
+    for name, look in _looks(known):
+        try:
+            print(f"{name}: {look(known)}")
+        except Faults as faults:
+            wrong += len(faults.told)
+            for told in faults.told:
+                print(f"{name}: {told}", file=sys.stderr)
+        except GroundswellError as error:
+            wrong += 1
+            print(f"{name}: {error}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _looks(known: settings.Settings) -> Sequence[tuple[str, Look]]:
+    """What is looked at, by its name: a look says what is fine, or raises what is to be mended."""
     looks = [("sources", _sources), ("warehouse", _warehouse), ("page", _page)]
     if known.track:
         looks.insert(0, ("tracks", _tracks))
     if known.models.dir is not None:
         looks.append(("models", _models))
+    if known.models.labels is not None:
+        looks.append(("labels", _labels))
+    if known.recording.dir is not None:
+        looks.append(("recording", _recording))
     if known.kafka is not None:
         looks.append(("kafka", _kafka))
     if known.repeats.url is not None:
         looks.append(("repeats", _repeats))
-    for name, look in looks:
-        try:
-            print(f"{name}: {look(known)}")
-        except GroundswellError as error:
-            wrong += 1
-            print(f"{name}: {error}", file=sys.stderr)
-    return 1 if wrong else 0
+    return looks
 
 
 def _sources(known: settings.Settings) -> str:
@@ -100,21 +127,29 @@ def _sources(known: settings.Settings) -> str:
     from config.operating.reach import connect
     from pipeline.clock import SystemClock
 
-    opened = sources.open_all(known, SystemClock())
-    if not opened:
-        return "none configured: nothing will be heard (see `groundswell sources`)"
+    names, wrong = sources.open_each(known, SystemClock())
     for name, address in sources.addresses(known):
-        connect(address, name)
-    return "fine, " + ", ".join(source.name for source in opened)
+        try:
+            connect(address, name)
+        except GroundswellError as error:
+            wrong.append(str(error))
+    if wrong:
+        raise Faults(wrong)
+    if not names:
+        return "none configured: nothing will be heard (see `groundswell sources`)"
+    return "fine, " + ", ".join(names)
 
 
 def _tracks(known: settings.Settings) -> str:
     names = [track.name for track in known.track]
+    wrong = []
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise Misuse(f"two are named {', '.join(twice)}: give each a name of its own")
+        wrong.append(f"two are named {', '.join(twice)}: give each a name of its own")
     deaf = [t.name for t in known.track if not (t.terms or t.handles or t.hashtags)]
     if deaf:
-        raise Misuse(f"nothing matches {', '.join(deaf)}: give terms, handles or hashtags")
+        wrong.append(f"nothing matches {', '.join(deaf)}: give terms, handles or hashtags")
+    if wrong:
+        raise Faults(wrong)
     return "fine, " + ", ".join(names)
 
 
@@ -122,7 +157,28 @@ def _models(known: settings.Settings) -> str:
     folder = known.models.dir
     if folder is None or not folder.is_dir():
         raise Misuse(f"there is no directory {folder}: mend [models] dir")
-    return f"{folder} is there"
+    from config import wiring
+
+    wiring.labeller(known)
+    return f"{folder} fine"
+
+
+def _labels(known: settings.Settings) -> str:
+    from config.names import label_names
+
+    label_names(known)
+    return f"{known.models.labels} fine"
+
+
+def _recording(known: settings.Settings) -> str:
+    folder = known.recording.dir
+    assert folder is not None  # noqa: S101  # only looked at when it is set
+    there = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise Misuse(f"{there} is no folder: mend [recording] dir")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise Misuse(f"{there} cannot be written: mend its rights, or [recording] dir")
+    return f"{folder} {'fine' if there == folder else 'will be made'}"
 
 
 def _kafka(known: settings.Settings) -> str:
@@ -144,12 +200,15 @@ def _repeats(known: settings.Settings) -> str:
 
 def _warehouse(known: settings.Settings) -> str:
     from config import note
+    from sinks.duckdb_troubles import look
+    from sinks.duckdb_warehouse import DuckDBWarehouse
 
     if known.warehouse.url is not None:
         from config import scale
 
         scale.warehouse(known).close()
-        return "PostgreSQL, fine"
+        is_clickhouse = known.warehouse.url.get_secret_value().startswith("clickhouse")
+        return "ClickHouse, fine" if is_clickhouse else "PostgreSQL, fine"
     path = known.warehouse.path
     running = note.read(note.beside(path))
     if running is not None:
@@ -157,9 +216,12 @@ def _warehouse(known: settings.Settings) -> str:
     if not path.exists():
         if not path.absolute().parent.is_dir():
             raise Misuse(f"there is no directory {path.parent}: make it, or mend [warehouse] path")
+        look(path, read_only=False)
         return f"{path} will be made"
-    from sinks.duckdb_warehouse import DuckDBWarehouse
-
+    look(path, read_only=False)
+    with closing(DuckDBWarehouse(path, read_only=True)) as older:
+        if older.migrated:
+            return f"{path} is of an older release: `up` and `groundswell migrate` bring it up"
     DuckDBWarehouse(path).close()
     return f"{path} fine"
 

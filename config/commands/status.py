@@ -87,6 +87,8 @@ def _source(source: Mapping[str, Any], now: datetime) -> str:
         told.append(f"last post {_ago(source['event_at'], now)}")
     if source.get("cursor_at"):
         told.append(f"read on {_ago(source['cursor_at'], now)}")
+    if rechecks := source.get("rechecks"):
+        told.append(_rechecks(rechecks, now))
     if spend := source.get("spend"):
         told.append(f"spent {spend['cost_today']:.2f} today, {spend['cost_month']:.2f} this month")
     gaps = source["gaps"]
@@ -98,6 +100,14 @@ def _source(source: Mapping[str, Any], now: datetime) -> str:
     if len(gaps) > MOST_GAPS:
         told.append(f"and {len(gaps) - MOST_GAPS} more gaps in 24 h")
     return ", ".join(told)
+
+
+def _rechecks(told: Mapping[str, Any], now: datetime) -> str:
+    """How old the last look at what is kept is, and since when this round of looks goes on."""
+    if told["is_over"]:
+        return f"kept posts all looked at again {_ago(told['looked_at'], now)}"
+    looked, began = _ago(told["looked_at"], now), _ago(told["began_at"], now)
+    return f"kept posts looked at again {looked}, in a round that began {began}"
 
 
 def _lags(groups: Mapping[str, Any]) -> list[str]:

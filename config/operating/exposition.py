@@ -13,6 +13,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from collectors.kit.rechecks import looked_at
 from config.operating.definitions import metrics
 from config.operating.meters import Meters
 from config.operating.spread import Spread
@@ -90,6 +91,7 @@ def _of_source(name: str, intake: Intake, meters: Meters) -> Iterator[Sample]:
         ("groundswell_source_silence_seconds", intake.heard_at),
         ("groundswell_source_event_age_seconds", intake.newest_event_at),
         ("groundswell_source_cursor_age_seconds", intake.cursor_at),
+        ("groundswell_source_recheck_age_seconds", looked_at(intake.cursor)),
     ):
         if at is not None:
             yield Sample(metric, max(0.0, (meters.clock.now() - at).total_seconds()), (name,))

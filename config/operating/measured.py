@@ -57,6 +57,10 @@ class MeasuredWarehouse:
         """See the port."""
         return self._kept.revision()
 
+    def roll_up(self, at: datetime) -> int:
+        """See the port."""
+        return self._kept.roll_up(at)
+
     def snapshot(self) -> None:
         """See the port."""
         self._kept.snapshot()

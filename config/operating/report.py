@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from collectors.kit.rechecks import checked
 from config import sources
 from config.operating.findings import NOT_YET, findings
 from config.operating.health import live, ready
@@ -157,7 +158,8 @@ def _sources(sight: Sight, now: datetime) -> list[dict[str, Any]]:
     given = dict(sources.configured(sight.known))
     feeds = sight.meters.feeds() if sight.meters is not None else {}
     remembered = _cursors(sight.broker)
-    cursors = remembered or {}
+    cursors = {name: cursor.at for name, cursor in (remembered or {}).items()}
+    rechecks = {name: checked(cursor.cursor) for name, cursor in (remembered or {}).items()}
     gaps = _rows(sight.warehouse, "coverage_gaps", since=now - DAY)
     day = now.replace(hour=0, minute=0, second=0, microsecond=0)
     bills = _rows(sight.warehouse, "spend_now", day=day, month=day.replace(day=1))
@@ -178,6 +180,8 @@ def _sources(sight: Sight, now: datetime) -> list[dict[str, Any]]:
         ]
         if name in spent:
             line["spend"] = spent[name]
+        if (told := rechecks.get(name)) is not None:
+            line["rechecks"] = told._asdict()
         lines.append(line)
     return lines
 
@@ -230,9 +234,9 @@ def _seen_from_outside(
     return "listening" if at is not None and now - at < patience else "not read"
 
 
-def _cursors(broker: Broker | None) -> dict[str, datetime] | None:
-    """When each source's cursor last moved; None when the broker cannot be asked."""
-    found: dict[str, datetime] = {}
+def _cursors(broker: Broker | None) -> dict[str, Cursor] | None:
+    """Each source's newest cursor; None when the broker cannot be asked."""
+    found: dict[str, Cursor] = {}
     if broker is None:
         return None
     try:
@@ -244,7 +248,7 @@ def _cursors(broker: Broker | None) -> dict[str, datetime] | None:
             for record in records:
                 if record.value is not None and not record.key.startswith("role:"):
                     with suppress(SetAside):  # the source itself begins anew then, and says so
-                        found[record.key] = read(Cursor, record.value).at
+                        found[record.key] = read(Cursor, record.value)
     except GroundswellError:
         return None
     finally:

@@ -1,5 +1,6 @@
 """Commands about settings and answers: what they say, and what they refuse."""
 
+import argparse
 import json
 import socket
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from config import settings, sources
+from config.cli import parser
 from config.commands import asking
 from pipeline.errors import Misuse
 from pipeline.ports import Table
 from tests.end_to_end.program import lines, post, run
+from tests.sinks.test_migrations import old_file
 
 
 def test_check_says_what_cannot_be_reached(tmp_path: Path) -> None:
@@ -129,6 +132,65 @@ def test_check_says_what_could_not_work(text: str, told: str, tmp_path: Path) ->
     assert told in run("check", cwd=tmp_path, code=1).stderr.decode()
 
 
+def test_check_names_all_that_is_wrong(tmp_path: Path) -> None:
+    """Whoever mends one source after the other runs it once, not once for each."""
+    (tmp_path / "groundswell.toml").write_text(
+        """
+[[track]]
+name = "acme"
+terms = ["acme"]
+[[source]]
+type = "recordid"
+[[source]]
+type = "recorded"
+paths = ["nowhere.jsonl"]
+[[source]]
+type = "rss"
+name = "blog"
+url = "http://127.0.0.1:9/feed"
+tracks = ["acne"]
+[[incidents]]
+type = "statuspage"
+uri = "https://status.acme.example"
+""",
+        encoding="utf-8",
+    )
+    told = run("check", cwd=tmp_path, code=1).stderr.decode()
+    assert "no source of type 'recordid'" in told
+    assert "nowhere.jsonl: there is no such file" in told
+    assert "[[source]] number 3 names 'acne'; there are: acme" in told
+    assert "blog cannot be reached at 127.0.0.1:9" in told
+    assert "[[incidents]] number 1, type statuspage: url: is missing" in told
+    assert "uri: there is no such key here" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('[warehouse]\npath = "closed/a.duckdb"\n', "closed cannot be written"),
+        ('[recording]\ndir = "closed/recordings"\n', "closed cannot be written"),
+        ('[models]\nlabels = "nowhere.toml"\n', "labels: nowhere.toml: No such file"),
+    ],
+)
+def test_check_finds_what_cannot_be_written_or_read(text: str, told: str, tmp_path: Path) -> None:
+    """A folder that is there and closed is not fine."""
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "groundswell.toml").write_text(text + "[web]\nport = 0\n", encoding="utf-8")
+    done = run("check", cwd=tmp_path, code=1, powerless=True)
+    assert told in done.stderr.decode()
+
+
+def test_check_brings_no_warehouse_up_to_date(tmp_path: Path) -> None:
+    """One of an older release is told of and stays as it is: nobody made a backup yet."""
+    path = tmp_path / "groundswell.duckdb"
+    old_file(path, 1)
+    before = path.read_bytes()
+    (tmp_path / "groundswell.toml").write_text("[web]\nport = 0\n", encoding="utf-8")
+    done = run("check", cwd=tmp_path)
+    assert b"is of an older release" in done.stdout
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("flag", ["--mention", "--author"])
 def test_only_a_whole_id_is_forgotten(flag: str, tmp_path: Path) -> None:
     """An id without its source would erase nothing and look as if it had."""
@@ -153,3 +215,46 @@ def test_a_replay_says_why_nothing_was_linked(tmp_path: Path) -> None:
     said = done.stderr.decode()
     assert "no [[track]] in the settings" in said
     assert "groundswell deadletter list" in said
+
+
+def test_forgetting_what_is_not_there_is_said(tmp_path: Path) -> None:
+    """A receipt over nothing looks as if it had erased; an id that was mistyped must not."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    done = run("forget", "--mention", "x:99", cwd=tmp_path)
+    assert json.loads(done.stdout)["mentions"] == 0
+    assert b"nothing of it is kept here" in done.stderr
+    done = run("forget", "--mention", "x:1", cwd=tmp_path)
+    assert json.loads(done.stdout)["mentions"] == 1
+    assert b"nothing" not in done.stderr
+
+
+def test_a_decision_about_what_is_not_there_is_said(tmp_path: Path) -> None:
+    """It may come later, and then it holds; but most often the id was mistyped."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    done = run("decide", "relabel", "x:99", "intent=praise", cwd=tmp_path)
+    assert b"nothing is kept of x:99" in done.stderr
+    assert run("decide", "relabel", "x:1", "intent=praise", cwd=tmp_path).stderr == b""
+
+
+def test_talk_that_nobody_watches_has_whole_lines(tmp_path: Path) -> None:
+    """Into a file relabel writes its last line alone, without what a terminal overwrites."""
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    done = run("relabel", "--again", cwd=tmp_path)
+    assert b"\r" not in done.stderr
+    assert done.stderr.startswith(b"1 mentions were named by")
+
+
+def test_every_option_is_explained() -> None:
+    """No option of any command stands in its help without a word."""
+    top = parser()
+    (commands,) = [a for a in top._actions if isinstance(a, argparse._SubParsersAction)]
+    bare = {
+        f"{name} {action.option_strings[0]}"
+        for name, command in commands.choices.items()
+        for action in command._actions
+        if action.option_strings and not action.help
+    }
+    assert bare == set()

@@ -69,8 +69,12 @@ def wait(is_so: Callable[[], bool]) -> None:
 def test_a_source_that_gives_up_stops_alone(crew: Crew, intake: Callable[..., Intake]) -> None:
     """The other one goes on; readiness and page say what to mend, and that it stays so."""
     meters = Meters(ManualClock(NOW), crew.roles)
-    crew.run("good", intake("good"))
-    crew.run("bad", intake("bad", GiveUp("bad: refuses us (401): mend `token_from`")))
+    crew.run(
+        {
+            "good": intake("good"),
+            "bad": intake("bad", GiveUp("bad: refuses us (401): mend `token_from`")),
+        }
+    )
     wait(lambda: crew.roles["bad"].has_given_up and crew.roles["good"].turns > 0)
     turns = crew.roles["good"].turns
     wait(lambda: crew.roles["good"].turns > turns)
@@ -86,8 +90,7 @@ def test_a_source_that_gives_up_stops_alone(crew: Crew, intake: Callable[..., In
 
 def test_a_fault_of_one_source_is_its_own(crew: Crew, intake: Callable[..., Intake]) -> None:
     """A bug there does not end the process; its message, which may quote a post, is not told."""
-    crew.run("good", intake("good"))
-    crew.run("bad", intake("bad", KeyError("a post")))
+    crew.run({"good": intake("good"), "bad": intake("bad", KeyError("a post"))})
     wait(lambda: crew.roles["bad"].has_given_up)
     assert not crew.stop.is_set()
     assert crew.troubles["bad"] == "bad ended by a fault of its own: KeyError"
@@ -97,7 +100,7 @@ def test_with_its_last_source_a_process_of_sources_ends(
     crew: Crew, intake: Callable[..., Intake]
 ) -> None:
     """Whoever supervises it must see that nothing is read any more."""
-    crew.run("bad", intake("bad", GiveUp("mend it")))
+    crew.run({"bad": intake("bad", GiveUp("mend it"))})
     assert crew.stop.wait(20)
     with pytest.raises(GiveUp, match="mend it"):
         crew.check()
@@ -105,8 +108,7 @@ def test_with_its_last_source_a_process_of_sources_ends(
 
 def test_any_other_role_that_gives_up_ends_all(crew: Crew, intake: Callable[..., Intake]) -> None:
     """Without its store, for one, a process is of no use."""
-    crew.run("good", intake("good"))
-    crew.run("store", Failing())
+    crew.run({"good": intake("good"), "store": Failing()})
     assert crew.stop.wait(20)
     with pytest.raises(GiveUp, match="another's"):
         crew.check()

@@ -12,6 +12,7 @@ from config.recording import POSTS, Recording
 from pipeline import deadletters, topics
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
+from pipeline.errors import Misuse
 from pipeline.model import Author, Evidence, LateLink, Link, Mention, Removal
 from pipeline.ports import Rows
 from pipeline.topics import TOPICS
@@ -85,3 +86,17 @@ def test_no_file_holds_what_was_erased(tmp_path: Path, scope: str, name: str) ->
         warehouse.snapshot()
     assert held(tmp_path) == set()
     assert not any(needle in orjson.dumps(receipt).decode() for needle in NEEDLES)
+
+
+@pytest.mark.parametrize("told", ["x:ann-0815 asked", "Ann-0815 wrote a letter"])
+def test_a_receipt_does_not_say_whom_it_is_about(tmp_path: Path, told: str) -> None:
+    """Who asked and why are kept for good: what holds the name that is erased is refused."""
+    clock = ManualClock(NOON)
+    named = {"removal": "x:ann-0815", "kind": "erased", "at": NOON, "scope": "author"}
+    with closing(DuckDBWarehouse(tmp_path / "a.duckdb")) as warehouse:
+        for words in ({"reason": told}, {"reason": "was asked to", "by": told}):
+            with pytest.raises(Misuse, match="kept for good"):
+                erase(warehouse, None, [Removal.model_validate(named | words)], clock)
+        short = Removal(removal="x:sk", kind="erased", at=NOON, scope="author", reason="was asked")
+        erase(warehouse, None, [short], clock)
+        assert warehouse.sql("SELECT reason FROM erasures").rows == [("was asked",)]

@@ -90,7 +90,7 @@ def test_types_and_rights(tmp_path: Path) -> None:
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
     """What a spreadsheet would run has an apostrophe before it."""
-    hostile = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "plain, with a comma"]
+    hostile = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=x", "\uff1d1", "plain, with a comma"]
     with closing(DuckDBWarehouse(tmp_path / "a.duckdb")) as warehouse:
         words = [feedback(n, text=text, at=n) for n, text in enumerate(hostile)]
         warehouse.write(Rows(feedback=words), START)

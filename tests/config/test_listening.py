@@ -2,8 +2,8 @@
 
 import pytest
 
-from collectors.bluesky import Bluesky
-from collectors.incidents.statuspage import Statuspage
+from collectors.bluesky.jetstream import Bluesky
+from collectors.incidents.statuspage.source import Statuspage
 from config import listening, sources
 from config.settings import Settings, SourceSettings
 from pipeline.clock import SystemClock

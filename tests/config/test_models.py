@@ -87,9 +87,10 @@ def test_posts_of_a_parent_with_a_telling_word_are_open_to_its_children(tmp_path
         (STREAMING.replace("topic.streaming", "topic.login"), "such a label already"),
         (STREAMING.replace("topic.streaming", "intent.streaming"), r"tables named \[topic.NAME\]"),
         (STREAMING.replace("topic.streaming", 'topic."A B"'), "small letters"),
-        ('[topic.x]\nexamples = ["one"]', "at least 5"),
-        ("[topic]\nx = 1", "x"),
-        ("not toml", "not a TOML file"),
+        ('\n\n[topic.x]\nexamples = ["one"]', r"line 3: \[topic\.x\]: examples: wants 5 or more"),
+        ('[topic.x]\nexamples = "one"', r"\[topic\.x\]: examples: wants a list, was given text"),
+        ("[topic]\nx = 1", r"\[topic\.x\]: wants a table of names and values, was given a number"),
+        ("\nnot toml", r"not a TOML file: .*line 2"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, why: str) -> None:
@@ -207,3 +208,41 @@ def test_help_says_where_a_head_of_ones_own_shows(tmp_path: Path) -> None:
     said = " ".join(run("train", "--help", cwd=tmp_path).stdout.decode().split())
     assert "stands in the lines of `groundswell enrich`" in said
     assert "in no table of the warehouse" in said
+
+
+@pytest.mark.parametrize(
+    ("out", "why"),
+    [
+        ("posts.jsonl", "a file stands where"),
+        ("posts.jsonl/deeper", "a file stands where"),
+        ("closed/mine", "Permission denied"),
+        ("closed", "Permission denied"),
+    ],
+)
+@pytest.mark.parametrize("promote", [False, True], ids=["out", "models"])
+def test_where_no_model_can_be_written_is_said_before_training(
+    tmp_path: Path, out: str, why: str, promote: bool
+) -> None:
+    """One line that names the folder, at once: nobody waits for a model that cannot be kept."""
+    texts = [{"text": f"{word} {n}", "label": word} for word in ("up", "down") for n in range(20)]
+    lines(tmp_path / "posts.jsonl", texts)
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "groundswell.toml").write_text(f'[models]\ndir = "{out}"\n', encoding="utf-8")
+    more = ("--out", "mine", "--promote", "--new") if promote else ("--out", out)
+    teach = ("train", "posts.jsonl", "--head", "way", *more)
+    done = run(*teach, cwd=tmp_path, code=2, powerless=True)
+    assert out in done.stderr.decode().splitlines()[-1]
+    assert why in done.stderr.decode().splitlines()[-1]
+    assert b"held out" not in done.stdout
+
+
+def test_labels_that_the_model_does_not_know_are_named(tmp_path: Path) -> None:
+    """A typing error in a label must not pass for a model that is always wrong."""
+    known = [{"text": f"nothing works since noon {n}", "label": "report"} for n in range(3)]
+    lines(tmp_path / "typo.jsonl", [*known, {"text": "it is down", "label": "raport"}])
+    done = run("evaluate", "typo.jsonl", "--head", "intent", cwd=tmp_path)
+    assert b"1 of 4 texts have labels that the model never gives: raport (1)" in done.stderr
+    lines(tmp_path / "strange.jsonl", [{"text": "it is down", "label": "raport"}])
+    done = run("evaluate", "strange.jsonl", "--head", "intent", cwd=tmp_path, code=2)
+    assert b"raport" in done.stderr
+    assert b"report" in done.stderr

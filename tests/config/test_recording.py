@@ -2,6 +2,8 @@
 
 import json
 import stat
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -12,15 +14,18 @@ import pytest
 
 from collectors.recorded import Recorded
 from config import cli, recorder
+from config.crew import Crew
 from config.erasing import erase
 from config.forgotten import Forgotten
 from config.recorder import Recorder
-from config.recording import Recording
+from config.recording import GONE_SECONDS, Recording
 from config.settings import load
 from pipeline.brokers.local import LocalBroker
 from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp
+from pipeline.intake import Intake
 from pipeline.model import Decision, Incident, Mention, Removal
+from pipeline.ports import Item
 from pipeline.topics import DECISIONS, INCIDENTS, MENTIONS, TOPICS
 from sinks.duckdb_warehouse import DuckDBWarehouse
 from sinks.keys import Keys
@@ -303,6 +308,57 @@ def test_what_was_forgotten_is_not_recorded_again(
     Path(f"{warehouse}.key").rename("elsewhere.key")
     assert cli.main(["record", "again"]) == 1
     assert not list(Path("again").glob("*.jsonl"))
+
+
+def test_what_was_erased_is_remembered_for_a_while_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While lines of it may be on their way; years of erasures must not fill the memory."""
+    kept = recording(tmp_path)
+    now = 1_000_000.0
+    monkeypatch.setattr("config.recording.time.monotonic", lambda: now)
+    line = ("posts", int(START.timestamp() * 1000), post(1).to_json())
+    kept.erase(["x:1"])
+    kept.append([line], None)
+    assert text_of(kept) == ""
+    monkeypatch.setattr("config.recording.MOST_GONE", 1_000)
+    for batch in range(30):
+        kept.erase([f"x:{batch}-{n}" for n in range(100)])
+    assert len(kept._gone) == 1_000
+    now += GONE_SECONDS
+    kept.append([line], None)
+    assert len(kept._gone) == 0
+    assert "a secret word 1" in text_of(kept)
+
+
+def test_a_recorder_that_gives_up_stops_alone(
+    tmp_path: Path, broker: LocalBroker, clock: ManualClock
+) -> None:
+    """Who listens at night is not to be deaf because a folder of recordings was closed."""
+    (tmp_path / "kept").write_text("a file stands here")
+    send(broker, MENTIONS, post(1))
+    crew = Crew(clock)
+    recorder = Recorder(broker, recording(tmp_path), clock)
+    crew.run({"recorder": recorder, "intake": Intake(Quiet(), broker, None, clock)})
+    deadline = time.monotonic() + 20
+    while "recorder" not in crew.troubles:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert not crew.stop.is_set()
+    crew.check()
+    assert "recorder has stopped: " in crew.notice()
+    assert "mend [recording] dir" in crew.notice()
+    crew.join()
+
+
+class Quiet:
+    """A source that has nothing to say."""
+
+    name = "quiet"
+
+    def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
+        while not stop.is_set():
+            yield Item(None, "here")
 
 
 def test_later_posts_of_a_forgotten_author_are_recorded(tmp_path: Path) -> None:

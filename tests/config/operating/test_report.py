@@ -1,10 +1,16 @@
 """What a report says of sources, seen in their own process."""
 
+import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
+
+from collectors.kit.times import to_us
+from config.commands.status import screen
+from config.operating.exposition import Sample, samples
 from config.operating.meters import Meters
 from config.operating.report import Sight, report
 from config.operating.watched import Watched
@@ -25,10 +31,13 @@ class Once:
 
     name = "quiet"
 
+    def __init__(self, where: str = "1") -> None:
+        self._where = where
+
     def items(self, cursor: str | None, stop: threading.Event) -> Iterator[Item]:
-        yield Item(Mention(source="s", external_id="1", text="acme", said_at=NOW), "1")
+        yield Item(Mention(source="s", external_id="1", text="acme", said_at=NOW), self._where)
         while not stop.is_set():
-            yield Item(None, "1")
+            yield Item(None, self._where)
 
 
 def test_a_silence_is_measured_by_what_the_settings_expect(tmp_path: Path) -> None:
@@ -68,3 +77,31 @@ def test_what_a_source_has_cost_is_told(tmp_path: Path) -> None:
     assert "spend" not in free
     assert (paid["spend"]["cost_today"], paid["spend"]["cost_month"]) == (0.5, 1.0)
     warehouse.close()
+
+
+def test_the_age_of_the_last_look_at_what_is_kept_is_told(tmp_path: Path) -> None:
+    """By status and by a metric; nothing by sources that do not look again."""
+    clock = ManualClock(NOW)
+    broker = LocalBroker(tmp_path / "test.broker", clock)
+    broker.ensure(TOPICS)
+    began, looked = (to_us(NOW - timedelta(hours=hours)) for hours in (5, 3))
+    checks = {"began": began, "at": looked, "after": "a", "over": False}
+    source = Once(json.dumps({"own": {"checks": checks}}))
+    intake = Intake(source, broker, None, clock)
+    watched = Watched(intake, clock)
+    watched.turn(0)
+    meters = Meters(clock, {"quiet": watched})
+    known = Settings.model_validate({"source": [{"type": "mastodon", "name": "quiet"}]})
+    told = report(Sight(known, clock, "running", broker=broker, meters=meters))
+    (line,) = told["sources"]
+    assert line["rechecks"] == {
+        "began_at": NOW - timedelta(hours=5),
+        "looked_at": NOW - timedelta(hours=3),
+        "is_over": False,
+    }
+    text = "\n".join(screen(json.loads(orjson.dumps(told))))
+    assert "kept posts looked at again 3 h ago, in a round that began 5 h ago" in text
+    aged = Sample("groundswell_source_recheck_age_seconds", 3 * 3600.0, ("quiet",))
+    assert aged in list(samples(meters))
+    intake.close()
+    broker.close()
