@@ -29,10 +29,10 @@ import orjson
 import pyarrow as pa
 from atproto_subscription import Frame
 
-from collectors.bluesky import Bluesky
-from collectors.bluesky_position import Ledger, Position
+from collectors.bluesky.jetstream import Bluesky
+from collectors.bluesky.position import Ledger, Position
 from collectors.kit.causes import STOPPED
-from collectors.times import to_us
+from collectors.kit.times import to_us
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.model import Mention
 from pipeline.ports import Item

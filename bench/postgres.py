@@ -1,106 +1,61 @@
-"""How fast the warehouse on PostgreSQL writes and answers.
+"""How fast one store and two write into the same schema of PostgreSQL.
 
-    python -m bench.postgres [--rows 200000]
+    python -m bench.postgres [--rows 50000]
 
-The feedback of ``bench.warehouse`` goes through ``PostgresWarehouse.write`` into a server on this
-machine whose commits wait for the disk. ``GROUNDSWELL_TEST_POSTGRES`` names another one: a schema
-is made in it and removed.
+The posts of ``bench.warehouse_words`` go through ``PostgresWarehouse.write`` in batches of 1,000,
+2,000 and 5,000. Everything else about PostgreSQL is said by ``bench.warehouse --adapter postgres``.
 """
 
 import argparse
-import os
-import secrets
 import threading
 import time
+from contextlib import closing
 
-from bench.warehouse import START, ask, batches, incidents
-from pipeline.ports import Rows
-from sinks.postgres_link import PostgresLink
-from sinks.postgres_warehouse import PostgresWarehouse
-from tests.servers.postgres import PostgresServer
-
-KEY = bytes(32)
+from bench.warehouse_places import Place, place_of
+from bench.warehouse_words import END, Life, live
+from pipeline.model import Feedback
+from pipeline.ports import Rows, Warehouse
 
 
-def write(warehouse: PostgresWarehouse, rows: int, size: int, told: str = "") -> None:
-    """Writes so many rows and prints the rate, making the Arrow arrays included."""
-    warehouse.write(Rows(incidents=incidents(200)), START)
-    times: list[float] = []
-    busy = 0.0
-    for batch in batches(rows, size):
-        started, processor = time.perf_counter(), time.process_time()
-        warehouse.write(Rows(feedback=batch), START)
-        times.append(time.perf_counter() - started)
-        busy += time.process_time() - processor
-    print(
-        f"{size:>6,} a batch, {rows:>8,} rows: {rows / sum(times):>8,.0f} rows/s, "
-        f"worst batch {max(times):.2f} s ({rows / busy:,.0f} rows per second of our processor)"
-        f"{told}"
-    )
-
-
-def write_together(url: str, schema: str, rows: int, size: int) -> None:
-    """Two writers of different rows at the same time, as two stores."""
-    stores = [PostgresWarehouse(url, key=KEY, schema=schema) for _ in range(2)]
-    shares = [list(batches(rows, size))[number::2] for number in range(2)]
+def write(stores: list[Warehouse], batches: list[list[Feedback]]) -> float:
+    """Seconds until the stores, at the same time, have written the batches in turns."""
 
     def store(number: int) -> None:
-        for batch in shares[number]:
-            stores[number].write(Rows(feedback=batch), START)
+        for batch in batches[number :: len(stores)]:
+            stores[number].write(Rows(feedback=batch), END)
 
-    threads = [threading.Thread(target=store, args=(number,)) for number in range(2)]
-    started = time.perf_counter()
+    threads = [threading.Thread(target=store, args=(number,)) for number in range(len(stores))]
+    began = time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    took = time.perf_counter() - started
-    print(f"{size:>6,} a batch, {rows:>8,} rows: {rows / took:>8,.0f} rows/s by two stores")
-    for each in stores:
-        each.close()
+    return time.perf_counter() - began
 
 
-def run(url: str, rows: int) -> None:
-    """Prints all tables."""
-    schemas: list[str] = []
-
-    def make() -> PostgresWarehouse:
-        schemas.append(f"bench_{secrets.token_hex(4)}")
-        return PostgresWarehouse(url, key=KEY, schema=schemas[-1])
-
-    try:
-        for size in (1_000, 2_000, 5_000):
-            warehouse = make()
-            write(warehouse, 50_000, size)
-            warehouse.close()
-        warehouse = make()
-        write_together(url, warehouse.schema, 50_000, 2_000)
-        warehouse.close()
-        warehouse = make()
-        write(warehouse, rows, 2_000, ", the larger table")
-        print("queries, median of 5:")
-        ask(warehouse)
-        warehouse.close()
-    finally:
-        connection = PostgresLink(url, "public", "url").open()
-        connection.run_all([f"DROP SCHEMA IF EXISTS {schema} CASCADE" for schema in schemas])
-        connection.close()
+def compare(place: Place, rows: int) -> None:
+    """A line for each size of batch and number of stores."""
+    first = 0
+    for size in (1_000, 2_000, 5_000):
+        for count in (1, 2):
+            first += rows
+            batches = list(live(Life(first), first, rows, size, END))
+            stores = [place.open() for _ in range(count)]
+            took = write(stores, batches)
+            for each in stores:
+                each.close()
+            print(f"{size:>6,} a batch, {count} stores: {rows / took:>8,.0f} rows/s", flush=True)
 
 
 def main() -> None:
     """Runs all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--rows", type=int, default=50_000)
     rows = parser.parse_args().rows
-    if named := os.environ.get("GROUNDSWELL_TEST_POSTGRES"):
-        run(named, rows)
-        return
-    server = PostgresServer(durable=True)
-    server.start()
-    try:
-        run(server.url, rows)
-    finally:
-        server.stop()
+    with place_of("postgres", None, None) as place:
+        with closing(place.open()):
+            pass  # the schema is made by one
+        compare(place, rows)
 
 
 if __name__ == "__main__":

@@ -16,14 +16,14 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from pydantic import SecretStr
 
-from collectors.reddit_api import Account, RedditApi
-from collectors.reddit_checks import children
-from collectors.reddit_things import fate, mention
+from collectors.reddit.api import Account, RedditApi
+from collectors.reddit.checks import children
+from collectors.reddit.things import fate, mention
 from pipeline.clock import SystemClock
 from pipeline.errors import SetAside
 from tests.servers import reddit
@@ -69,7 +69,7 @@ def paged(pages: int) -> float:
     """Milliseconds of CPU for a page of 100 posts, server included."""
     now = datetime.now(UTC)
     with served(reddit.Reddit()) as running:
-        platform = cast(reddit.Reddit, running)
+        platform = running
         for number in range(1, 101):
             at = now - timedelta(seconds=number)
             platform.submit(number, at, f"Acme is down post {number}", selftext="for hours " * 20)

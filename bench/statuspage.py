@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from collectors.incidents.statuspage import Statuspage
+from collectors.incidents.statuspage.source import Statuspage
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
 from pipeline.model import Incident

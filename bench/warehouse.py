@@ -1,192 +1,218 @@
-"""How fast the warehouse writes and answers, and what it costs in memory.
+"""How fast a warehouse takes rows in and answers the page, from empty to millions of posts.
 
-    python -m bench.warehouse [--rows 500000]
+    python -m bench.warehouse [--adapter duckdb|postgres|clickhouse] [--rows 200000] [--step 500000]
+        [--copied] [--schema NAME]
 
-Feedback of realistic width with 10 % repeats of a key (half of them edits) and links for a quarter
-of the mentions goes through ``DuckDBWarehouse.write``: making the Arrow arrays counts.
+Posts as ``bench.warehouse_words`` makes them go through ``write`` in batches of 5,000, one key in
+ten twice: the whole of ``write`` from words counts, and beside it what of it is ours (words to
+Arrow) and what the database's. With ``--copied`` all but 25,000 rows of each step are copied inside
+the database, which is faster, and only those 25,000 are measured. Then the page's questions are
+asked while a writer writes.
+
+PostgreSQL is a server of its own whose commits wait for the disk. ``GROUNDSWELL_TEST_POSTGRES``
+names another one: a schema is made in it and removed, unless ``--schema`` names one, which stays
+and is not filled again, as a ``--file`` does. ClickHouse is its engine behind its HTTP interface
+(``tests.servers.clickhouse``), without ``--copied``.
 """
 
 import argparse
-import random
 import resource
-import tempfile
 import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any, Final
 
-from pipeline.model import Author, Evidence, Feedback, Incident, Label, Link, Mention, Repeat
+import pyarrow as pa
+
+from bench.warehouse_asked import SIZE, ask_all
+from bench.warehouse_fill import Filler
+from bench.warehouse_places import KEY, Place, place_of
+from bench.warehouse_words import DAYS, END, START, Life, incidents, live
+from pipeline.model import Feedback
 from pipeline.ports import Rows, Warehouse
-from sinks.duckdb_warehouse import DuckDBWarehouse
+from sinks.keys import Keys
+from sinks.write import Write
 
-START = datetime(2026, 1, 5, tzinfo=UTC)
-PHRASES = (
-    "the app will not load since this morning",
-    "checkout spins forever and then says try again",
-    "is it only me or is everyone in town cut off",
-    "third time this month",
-    "no signal at all",
-    "works fine here",
-    "restarted the router twice",
-    "support does not answer",
-    "payment went through but there is no order",
-)
-HEADS = {
-    "intent": ("report", "question", "complaint", "other"),
-    "topic": ("network", "payment", "login"),
-    "severity": ("low", "medium", "high"),
-    "sentiment": ("negative", "neutral", "positive"),
-    "informative": ("yes", "no"),
-    "noise": ("no", "no", "no", "yes"),
-    "language": ("en", "es", "de"),
-}
+ADAPTERS: Final = ("duckdb", "postgres", "clickhouse")
+#: What is written first and, with --copied, copied from then on.
+BASE: Final = 50_000
+#: Measured at every step, with --copied.
+PROBE: Final = 25_000
+#: What others take in or answer, from notes on measurements with 25 columns and 10 % repeats.
+PEERS: Final = """\
+peers, from ready Arrow batches of 5,000, 25 columns, 10 % repeats (measured before, elsewhere):
+  DuckDB INSERT … ON CONFLICT, strict >   51,000 rows/s (22,000 in batches of 1,000)
+  DuckDB with >= / MERGE                  a quarter of that / 16,000
+  PostgreSQL, ADBC to staging, upsert     42,000-53,000 rows/s
+  PostgreSQL, psycopg COPY                30,000 rows/s
+  one ADBC class on three databases       35,000-42,000 rows/s
+  dlt merge                               1,400-2,500 rows/s; pyiceberg upsert 567 rows/s
+"""
 
 
-def incidents(count: int) -> list[Incident]:
-    """Incidents for links to be about."""
-    return [
-        Incident(
-            id=f"statuspage:{n}",
-            title=f"Degraded service {n}",
-            status="investigating",
-            started_at=START + timedelta(minutes=n),
-            at=START + timedelta(minutes=n),
-            tracks=("acme",),
-        )
-        for n in range(count)
-    ]
+class _Nowhere:
+    """Takes the Arrow batches of a write and does nothing with them."""
+
+    def run(self, name: str, batch: pa.Table, **values: Any) -> list[tuple[Any, ...]]:
+        """Nothing is answered."""
+        del name, batch, values
+        return []
 
 
-def _feedback(n: int, chance: random.Random) -> Feedback:
-    again = n > 0 and chance.random() < 0.1
-    number = chance.randrange(n) if again else n
-    at = START + timedelta(seconds=number * 0.2)
-    mention = Mention(
-        source="x",
-        external_id=str(1_780_000_000_000_000_000 + number * 7919),
-        author=Author(id=str(10_000_000 + chance.randrange(1 + n // 2)), handle=f"user_{number}"),
-        text=f"{number} " + ", ".join(chance.choices(PHRASES, k=4)),
-        lang="en",
-        said_at=at,
-        url=f"https://x.example/status/{number}",
-        tracks=("acme",) if chance.random() < 0.8 else ("acme", "acme-shop"),
-        version=int(again and chance.random() < 0.5),
-        engagement={"likes": chance.randrange(9), "reposts": chance.randrange(3)},
-    )
-    labels = {h: Label(name=chance.choice(v), p=0.8, sure=True) for h, v in HEADS.items()}
-    if chance.random() < 0.3:
-        alias = (Evidence(kind="alias", value="checkout", weight=1.0),)
-        labels["component"] = Label(name="checkout", p=0.9, sure=True, evidence=alias)
-    links: tuple[Link, ...] = ()
-    if chance.random() < 0.25:
-        reasons = (
-            Evidence(kind="component", value="names 'checkout'", weight=1.4),
-            Evidence(kind="time", value="12 min after opening", weight=0.7),
-        )
-        incident = f"statuspage:{chance.randrange(200)}"
-        state = chance.choice(("linked", "suggested"))
-        links = (Link(incident=incident, p=0.9, state=state, evidence=reasons),)
-    is_copy = n > 0 and chance.random() < 0.1
-    group = f"x:{1_780_000_000_000_000_000 + chance.randrange(n) * 7919}" if is_copy else mention.id
-    repeat = Repeat(kind="copy" if is_copy else "original", group=group)
-    return Feedback(mention=mention, repeat=repeat, labels=labels, links=links, model="2026-01")
+def ours(batch: Sequence[Feedback]) -> float:
+    """Seconds that a write of a batch takes without any database."""
+    began = time.perf_counter()
+    Write(_Nowhere(), Keys(KEY), END, 0, has_removals=False).take(Rows(feedback=batch))
+    return time.perf_counter() - began
 
 
-def batches(rows: int, size: int) -> Iterator[list[Feedback]]:
-    """Feedback in batches, the same every time."""
-    chance = random.Random(7)
-    for first in range(0, rows, size):
-        yield [_feedback(n, chance) for n in range(first, min(first + size, rows))]
-
-
-def _memory_mb() -> int:
+def memory_mb() -> int:
+    """What this process holds."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() >> 20
 
 
-def write(rows: int, size: int, folder: Path, report_every: int = 0) -> DuckDBWarehouse:
-    """Writes so many rows; prints the rate, per stretch of ``report_every`` rows if given."""
-    warehouse = DuckDBWarehouse(folder / f"{rows}-{size}.duckdb")
-    warehouse.write(Rows(incidents=incidents(200)), START)
-    spent = stretch = worst = busy = 0.0
-    done = marked = 0
-    for batch in batches(rows, size):
-        started, processor = time.perf_counter(), time.process_time()
-        warehouse.write(Rows(feedback=batch), START)
-        took = time.perf_counter() - started
-        busy += time.process_time() - processor
-        spent, stretch, worst, done = (
-            spent + took,
-            stretch + took,
-            max(worst, took),
-            done + len(batch),
-        )
-        if report_every and done - marked >= report_every:
-            rate = (done - marked) / stretch
-            print(f"  {done:>9,} {rate:>10,.0f} {worst:>12.2f} {_memory_mb():>8}")
-            stretch, worst, marked = 0.0, 0.0, done
-    print(
-        f"{size:>6,} a batch, {done:>8,} rows: {done / spent:>8,.0f} rows/s"
-        f" ({done / busy:,.0f} per second of processor time)"
-    )
-    return warehouse
+class Rate:
+    """Adds up batches; prints them as a line."""
 
+    def __init__(self) -> None:
+        self._rows, self._whole, self._ours, self._busy, self._worst = 0, 0.0, 0.0, 0.0, 0.0
 
-def ask(warehouse: Warehouse) -> None:
-    """Prints how long the page's queries take on what was written, by clock and processor."""
-    now = START + timedelta(days=1)
-    questions: list[tuple[str, dict[str, object]]] = [
-        ("newest_feedback", {}),
-        ("newest_feedback", {"track": "acme", "intent": "report", "linked": True}),
-        ("counts_per_minute", {"from_at": now - timedelta(hours=1), "to_at": now}),
-        ("incident_list", {}),
-        ("incident", {"id": "statuspage:7"}),
-        ("incident_posts", {"id": "statuspage:7"}),
-        ("incident_timeline", {"id": "statuspage:7"}),
-        ("sources_and_tracks", {}),
-        ("totals", {}),
-        ("mention", {"id": "x:1780000000000791900"}),
-        (
-            "mentions_for_incidents",
-            {
-                "tracks": ["acme"],
-                "from_at": now - timedelta(hours=2),
-                "to_at": now,
-                "incidents": [f"statuspage:{number}" for number in range(20)],
-                "versions": [0] * 20,
-            },
-        ),
-    ]
-    for name, values in questions:
-        times, busy = [], []
-        for _ in range(5):
-            started, processor = time.perf_counter(), time.process_time()
-            found = warehouse.rows(name, **values)
-            times.append(time.perf_counter() - started)
-            busy.append(time.process_time() - processor)
-        filters = ", ".join(key for key in values if key in {"track", "intent", "linked"})
+    def write(self, warehouse: Warehouse, batch: Sequence[Feedback], at: datetime) -> None:
+        """Writes a batch."""
+        self._ours += ours(batch)
+        began, busy = time.perf_counter(), time.process_time()
+        warehouse.write(Rows(feedback=batch), at)
+        took = time.perf_counter() - began
+        self._busy += time.process_time() - busy
+        self._whole += took
+        self._worst = max(self._worst, took)
+        self._rows += len(batch)
+
+    def tell(self, held: int) -> None:
+        """One line of the table."""
+        database = max(self._whole - self._ours, 1e-9)
         print(
-            f"  {name + (f' ({filters})' if filters else ''):<44} {len(found):>6} rows "
-            f"{sorted(times)[2] * 1000:>7.0f} ms {sorted(busy)[2] * 1000:>7.0f} ms of processor"
+            f"  {held:>9,} {self._rows / self._whole:>9,.0f} {self._rows / database:>9,.0f} "
+            f"{self._rows / self._ours:>9,.0f} {self._rows / self._busy:>9,.0f} "
+            f"{self._worst:>8.2f} {memory_mb():>7}",
+            flush=True,
         )
 
 
-def main() -> None:
-    """Runs all."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rows", type=int, default=500_000)
-    rows = parser.parse_args().rows
-    with tempfile.TemporaryDirectory() as name:
-        for size in (1_000, 2_000, 5_000):
-            write(50_000, size, Path(name)).close()
-        print(f"flatness to {rows:,} in batches of 2,000:")
-        print(f"  {'rows':>9} {'rows/s':>10} {'worst batch s':>12} {'RSS MB':>8}")
-        warehouse = write(rows, 2_000, Path(name), max(rows // 10, 2_000))
-        print("queries, median of 5:")
-        ask(warehouse)
-        started = time.perf_counter()
-        warehouse.snapshot()
-        print(f"snapshot {time.perf_counter() - started:.1f} s, RSS {_memory_mb()} MB")
-        warehouse.close()
+HEAD: Final = (
+    "  rows held    rows/s  database      ours   per CPU  worst s  RSS MB\n"
+    "             write() from Arrow  to Arrow    second  a batch"
+)
+
+
+def write_base(warehouse: Warehouse, rows: int, size: int = SIZE) -> Rate:
+    """The first posts, with incidents, decisions, removals and campaigns."""
+    life, rate = Life(), Rate()
+    warehouse.write(Rows(incidents=incidents()), START)
+    posts: list[Feedback] = []
+    for first in range(0, rows, size):
+        batch = [life.post(number) for number in range(first, min(first + size, rows))]
+        rate.write(warehouse, batch, END)
+        posts += batch[::10]  # all of them would make every collection of garbage longer
+    few = max(1, rows // 200)
+    warehouse.write(
+        Rows(
+            decisions=life.decisions(posts, few),
+            campaigns=life.campaigns(posts, few),
+            removals=life.removals(posts, few // 5 + 1),
+        ),
+        END,
+    )
+    return rate
+
+
+def grow(place: Place, rows: int, step: int, size: int) -> None:
+    """To so many rows by ``write`` alone, a line for each step."""
+    with closing(place.open()) as warehouse:
+        write_base(warehouse, min(rows, BASE), size).tell(min(rows, BASE))
+        life, held = Life(11), BASE
+        moments = (rows - held) * 0.02
+        at = END - timedelta(seconds=max(0.0, moments))
+        names: list[str] = []
+        while held < rows:
+            count, rate = min(step, rows - held), Rate()
+            for batch in live(life, 10_000_000 + held, count, size, at, names):
+                rate.write(warehouse, batch, at)
+                names += [word.mention.id for word in batch[::20]]
+                at += timedelta(seconds=len(batch) * 0.02)
+            held += count
+            rate.tell(held)
+
+
+def copy(place: Place, rows: int, step: int, size: int) -> None:
+    """To so many rows by copies, a line for what is written at each step."""
+    with closing(place.open()) as warehouse:
+        write_base(warehouse, BASE, size).tell(BASE)
+    steps = max(1, round(rows / step))
+    copies = max(1, round((rows - BASE - steps * PROBE) / BASE))
+    days = [round(DAYS * done / steps) for done in range(steps + 1)]
+    with place.run() as run:
+        Filler(run).keep_base()
+    for number in range(steps):
+        at = START
+        with place.run() as run:
+            filler = Filler(run)
+            for day in range(days[number], days[number + 1]):
+                at = filler.fill(copies, day)
+            held = run("SELECT count(*) FROM fct_mention")[0][0]
+            before = at.replace(tzinfo=None).isoformat()
+            there = f"event_at < TIMESTAMP '{before}'"
+            told = run(f"SELECT id FROM bench_fct_mention WHERE {there} ORDER BY md5(id)")
+            names = [row[0] for row in told]
+        again = [f"{name}-{1 + n % copies}" for n, name in enumerate(names[:20_000])]
+        with closing(place.open()) as warehouse:
+            probe(warehouse, size, at, 10_000_000 * (number + 1), again, held)
+    with place.run() as run:
+        Filler(run).drop_base()
+    with closing(place.open()) as warehouse:
+        for told in ("first roll-up", "second, with nothing new"):
+            began, busy = time.perf_counter(), time.process_time()
+            done = warehouse.roll_up(END)
+            took, busy = time.perf_counter() - began, time.process_time() - busy
+            print(f"  {told}: {done} days and incidents in {took:.1f} s, {busy:.1f} s of CPU")
+
+
+def probe(
+    warehouse: Warehouse, size: int, at: datetime, first: int, again: Sequence[str], held: int
+) -> None:
+    """Writes some batches and tells how fast."""
+    rate = Rate()
+    for batch in live(Life(first), first, PROBE, size, at, again):
+        rate.write(warehouse, batch, at + timedelta(minutes=10))
+    rate.tell(held + PROBE)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m bench.warehouse")
+    parser.add_argument("--adapter", choices=ADAPTERS, default="duckdb")
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--step", type=int, default=500_000)
+    parser.add_argument("--size", type=int, default=SIZE, help="rows in a batch")
+    parser.add_argument("--copied", action="store_true", help="copy most rows in the database")
+    parser.add_argument("--seconds", type=float, default=1.5, help="of asking each question")
+    parser.add_argument("--only", default="", help="a question, or a group: live, incident, others")
+    parser.add_argument("--file", type=Path, help="a DuckDB file that stays; not filled again")
+    parser.add_argument("--schema", help="a schema that stays; not filled again")
+    options = parser.parse_args(arguments)
+    if options.copied and options.adapter == "clickhouse":
+        parser.error("--copied is not there for ClickHouse")
+    with place_of(options.adapter, options.file, options.schema) as place:
+        with closing(place.open()) as warehouse:
+            held = warehouse.rows("last_event")[0]["event_at"] is not None
+        if not held:
+            print(f"{options.adapter}, batches of {options.size:,}:\n{HEAD}")
+            filled = copy if options.copied else grow
+            filled(place, options.rows, options.step, options.size)
+            print(PEERS)
+        ask_all(place, options.seconds, options.only)
 
 
 if __name__ == "__main__":

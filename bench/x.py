@@ -16,10 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
-from collectors.x import X
-from collectors.x_posts import entries
+from collectors.x.posts import entries
+from collectors.x.source import X
 from pipeline.clock import ManualClock
 from pipeline.model import Mention
 from pipeline.tracks import Track
@@ -58,7 +57,7 @@ def streamed() -> None:
     clock = ManualClock(START)
     os.environ["BENCH_X"] = "a-token"
     with served(x.X(clock)) as running:
-        platform = cast(x.X, running)
+        platform = running
         source = X(
             "x",
             clock,
