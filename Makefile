@@ -23,6 +23,11 @@ test: $(DEV) lint types layers  ## everything that must hold: style, types, laye
 pds: $(DEV)  ## the test of Bluesky on a real PDS, which npm installs first (once, some two minutes)
 	GROUNDSWELL_TEST_PDS=1 $(BIN)/pytest tests/end_to_end/test_pds.py
 
+clickhouse: $(DEV) requirements/chdb.txt  ## the tests of ClickHouse, whose engine (900 MB) comes first
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/chdb.txt
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/sinks/test_clickhouse_warehouse.py \
+		tests/sinks/test_clickhouse_server.py tests/end_to_end/test_clickhouse.py
+
 kafka: $(DEV)  ## Apache Kafka on this machine, until Ctrl-C; prints its address
 	$(BIN)/python -m tests.servers.kafka
 
@@ -39,8 +44,9 @@ layers: $(DEV)  ## who may import whom
 schemas: $(DEV)  ## write the JSON Schemas of the words into docs/schemas
 	$(BIN)/python -m config.schemas docs/schemas
 
-dictionary: $(DEV)  ## write the data dictionary of the warehouse into docs/warehouse.md
+dictionary: $(DEV)  ## write the data dictionary into docs/warehouse.md, and docs/dbt from the same
 	$(BIN)/python -m config.dictionary docs/warehouse.md
+	$(BIN)/python -m config.dbt docs/dbt/groundswell.yml
 
 metrics: $(DEV)  ## write the table of all metrics into docs/operations.md
 	$(BIN)/python -m config.operating.definitions docs/operations.md
@@ -48,6 +54,7 @@ metrics: $(DEV)  ## write the table of all metrics into docs/operations.md
 pins: $(DEV)  ## resolve the dependencies anew and pin them with hashes
 	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --extra bluesky -o requirements/run.txt
 	$(BIN)/uv pip compile --upgrade $(PIN) pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(BIN)/uv pip compile --upgrade $(PIN) --group chdb -c requirements/dev.txt -o requirements/chdb.txt
 PIN := --quiet --generate-hashes --universal --no-annotate --no-header --python-version 3.11
 
 clean:  ## remove the virtual environment and all caches
@@ -68,4 +75,4 @@ $(DEV): .venv/.uv-ready requirements/dev.txt pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --no-deps -e .
 	touch $@ $(RUN)
 
-.PHONY: help demo cluster pds kafka test lint types layers schemas dictionary metrics pins clean
+.PHONY: help demo cluster pds clickhouse kafka test lint types layers schemas dictionary metrics pins clean

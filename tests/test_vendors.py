@@ -26,25 +26,49 @@ SDKS = {
     "tweepy",
     "websockets",
 }
+#: Where the package of a vendor is imported, and nowhere else.
+HOMES = {
+    "adbc_driver_manager": "sinks/postgres_",
+    "adbc_driver_postgresql": "sinks/postgres_",
+    "atproto": "collectors/bluesky/",
+    "atproto_client": "collectors/bluesky/",
+    "clickhouse_connect": "sinks/clickhouse_",
+    "duckdb": "sinks/duckdb_",
+    "feedparser": "collectors/rss.py",
+    "google": "collectors/googleplay/",
+    "jwt": "collectors/appstore/",
+    "kafka": "pipeline/brokers/kafka",
+    "mastodon": "collectors/mastodon/",
+    "praw": "collectors/reddit/",
+    "prawcore": "collectors/reddit/",
+    "pyfacebook": "collectors/facebook/",
+    "redis": "pipeline/indexes/",
+    "tweepy": "collectors/x/",
+    "websockets": "collectors/bluesky/",
+}
 #: How libraries are told not to look at certificates.
 SWITCHES = {"verify", "check_hostname", "ssl_check_hostname", "verify_ssl", "ssl_verify"}
 NAMES = {"CERT_NONE", "CERT_OPTIONAL", "_create_unverified_context", "disable_warnings"}
 
 
-def loaded_by(code: str) -> set[str]:
-    """The SDKs that a fresh process has loaded after the code."""
-    told = f"import sys\n{code}\nprint(*sorted({{name.partition('.')[0] for name in sys.modules}}))"
+def loaded_by(code: str) -> list[set[str]]:
+    """The SDKs that a fresh process has loaded at each ``look()`` of the code."""
+    look = "look = lambda: print(*{name.partition('.')[0] for name in sys.modules})"
     ran = subprocess.run(
-        [sys.executable, "-c", told], capture_output=True, text=True, check=True, cwd=ROOT
+        [sys.executable, "-c", f"import sys\n{look}\n{code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
     )
-    return SDKS & set(ran.stdout.split())
+    return [SDKS & set(line.split()) for line in ran.stdout.splitlines()]
 
 
-@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: f"{kind.kind}-{kind.name}")
-def test_the_file_of_a_source_loads_no_package_of_a_platform(kind: object) -> None:
+def test_the_file_of_a_source_loads_no_package_of_a_platform() -> None:
     """Settings are read from it to be checked, long before anybody asks the platform."""
-    place = str(getattr(kind, "place", "")).partition(":")[0]
-    assert loaded_by(f"import {place}") == set()
+    places = [kind.place.partition(":")[0] for kind in KINDS]
+    loaded = loaded_by("\n".join(f"import {place}; look()" for place in places))
+    assert dict(zip(places, loaded, strict=True)) == {place: set() for place in places}
 
 
 def test_a_source_that_is_not_configured_costs_nothing() -> None:
@@ -56,8 +80,39 @@ from pipeline.clock import SystemClock
 known = Settings.model_validate({"source": [{"type": "recorded", "paths": ["pyproject.toml"]}]})
 assert sources.open_all(known, SystemClock())
 sources.listing(known)
+look()
 """
-    assert loaded_by(code) == set()
+    assert loaded_by(code) == [set()]
+
+
+def product() -> dict[str, ast.AST]:
+    """Every file of the product, parsed, by its path."""
+    paths = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    assert len(paths) > 100
+    return {
+        str(path.relative_to(ROOT)): ast.parse(path.read_text(encoding="utf-8")) for path in paths
+    }
+
+
+def imported(tree: ast.AST) -> set[str]:
+    """The packages that a file imports, at once or in one of its functions."""
+    told: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            told += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            told.append(node.module or "")
+    return {name.partition(".")[0] for name in told}
+
+
+def test_the_package_of_a_vendor_is_known_to_its_adapter_only() -> None:
+    """Whoever swaps a vendor's client has one place to look at."""
+    used = {(name, file) for file, tree in product().items() for name in imported(tree)}
+    assert {name for name, _ in used} >= set(HOMES)
+    strangers = {
+        (name, file) for name, file in used if name in HOMES and not file.startswith(HOMES[name])
+    }
+    assert strangers == set()
 
 
 def test_the_packages_get_on_together() -> None:
@@ -96,13 +151,7 @@ def _is_off(value: ast.expr) -> bool:
 
 def test_certificates_are_always_looked_at() -> None:
     """No line of the product, and none of its settings, switches that off."""
-    files = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
-    assert len(files) > 100
-    found = {
-        f"{path.relative_to(ROOT)}:{line}"
-        for path in files
-        for line in off_switches(ast.parse(path.read_text(encoding="utf-8")))
-    }
+    found = {f"{file}:{line}" for file, tree in product().items() for line in off_switches(tree)}
     assert found == set()
 
 

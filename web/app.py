@@ -22,7 +22,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from pipeline.decoding import check
-from pipeline.errors import GroundswellError, SetAside, TryLater
+from pipeline.errors import GroundswellError, Misuse, SetAside, TryLater
 from pipeline.model import HEADS, WHAT_AND_WHERE, Decision, Removal
 from pipeline.twins import concerned, objection
 from web.feed import Feed, encode
@@ -40,6 +40,7 @@ HERE = Path(__file__).parent
 MOST_BYTES = 256 * 1024
 STATUS_OF: tuple[tuple[type[GroundswellError], int], ...] = (
     (SetAside, 400),
+    (Misuse, 400),
     (TryLater, 503),
     (GroundswellError, 500),
 )

@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from pipeline.voices import Voice
 
 Row = Mapping[str, Any]
-#: What a stance means, for the one line above all others.
-STANCES = {
-    "agrees": "The crowd agrees with the official word.",
-    "ahead": "The crowd is ahead of the official word.",
-    "contradicts": "The crowd contradicts the official word.",
-    "elsewhere": "The same is reported elsewhere: it may be another provider's fault.",
-}
 #: Why posts were set aside (``pipeline.brigades``).
 CAMPAIGNS = {
     "variants": "all in nearly the same words",

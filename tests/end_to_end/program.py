@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 PROGRAM = [sys.executable, "-m", "config.cli"]
+#: What root may do whatever the rights of a file say.
+_POWERS = "-dac_override,-dac_read_search"
 
 
 def environment() -> dict[str, str]:
@@ -21,21 +26,39 @@ def environment() -> dict[str, str]:
 
 
 def run(
-    *arguments: str | Path, cwd: Path, code: int = 0, given: bytes = b"", seconds: float = 240
+    *arguments: str | Path,
+    cwd: Path,
+    code: int = 0,
+    given: bytes = b"",
+    seconds: float = 240,
+    powerless: bool = False,
+    zone: str | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Runs one command to its end and holds it to its exit code."""
+    """Runs one command to its end and holds it to its exit code.
+
+    ``powerless``: it obeys the rights of files even where the tests run as root. ``zone``: TZ.
+    """
     done = subprocess.run(
-        [*PROGRAM, *map(str, arguments)],
+        [*(_powerless() if powerless else []), *PROGRAM, *map(str, arguments)],
         cwd=cwd,
         input=given,
         capture_output=True,
         timeout=seconds,
-        env=environment(),
+        env=environment() | ({} if zone is None else {"TZ": zone}),
         check=False,
     )
     assert done.returncode == code, done.stderr.decode()[-3000:]
     assert b"Traceback" not in done.stderr, done.stderr.decode()[-3000:]
     return done
+
+
+def _powerless() -> list[str]:
+    """Begins the command line of a program that root does not let pass everywhere."""
+    if os.geteuid():
+        return []
+    if (setpriv := shutil.which("setpriv")) is None:
+        pytest.skip("as root without setpriv: what the rights of files forbid is NOT tested here")
+    return [setpriv, f"--bounding-set={_POWERS}", f"--inh-caps={_POWERS}"]
 
 
 def query(sql: str, warehouse: Path, cwd: Path | None = None) -> list[dict[str, Any]]:
@@ -59,7 +82,7 @@ def post(number: int | str, text: str, at: str = "2026-03-02T09:00:00Z", **more:
 
 
 @contextmanager
-def up(*arguments: str | Path, cwd: Path) -> Iterator["Running"]:
+def up(*arguments: str | Path, cwd: Path, zone: str | None = None) -> Iterator["Running"]:
     """Everything running in a process of its own, on a free port; stopped at the end."""
     with (cwd / "up.log").open("ab") as log:
         process = subprocess.Popen(
@@ -67,7 +90,7 @@ def up(*arguments: str | Path, cwd: Path) -> Iterator["Running"]:
             cwd=cwd,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=environment(),
+            env=environment() | ({} if zone is None else {"TZ": zone}),
         )
     try:
         assert process.stdout is not None

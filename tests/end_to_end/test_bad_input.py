@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from config import cli
 from tests.end_to_end.program import lines, post, query, run
 
 
@@ -203,24 +204,71 @@ def test_a_file_that_is_no_warehouse(tmp_path: Path) -> None:
     assert other.read_bytes() == b"something else entirely" * 1_000
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "DELETE FROM feedback",
-        "COPY (SELECT 1) TO 'out.csv'",
-        "SELECT * FROM read_csv('/etc/passwd')",
-        "ATTACH 'x.duckdb'",
-        "SELECT 1; DROP VIEW feedback",
+FORBIDDEN = [
+    *("DELETE FROM feedback", "DELETE FROM fct_mention", "UPDATE fct_mention SET model = 'x'"),
+    *("INSERT INTO meta VALUES ('a', 'b')", "DROP VIEW feedback", "CREATE TABLE t (a INTEGER)"),
+    *("CREATE OR REPLACE VIEW feedback AS SELECT 1", "ALTER TABLE meta ADD COLUMN a INTEGER"),
+    *("TRUNCATE fct_mention", "VACUUM", "CHECKPOINT", "FORCE CHECKPOINT", "ANALYZE"),
+    *("SELECT 1; DROP VIEW feedback", "BEGIN; DELETE FROM meta; COMMIT", "PREPARE p AS SELECT 1"),
+    "WITH gone AS (DELETE FROM fct_mention RETURNING *) SELECT * FROM gone",
+    "EXPLAIN ANALYZE DELETE FROM fct_mention",
+    *("COPY (SELECT 1) TO 'out.csv'", "COPY meta FROM 'secret.txt'", "EXPORT DATABASE 'out.csv'"),
+    *("IMPORT DATABASE 'out.csv'", "ATTACH 'x.duckdb'", "ATTACH ':memory:' AS m", "DETACH memory"),
+    *("USE temp", "INSTALL httpfs", "LOAD httpfs", "FORCE INSTALL json", "UPDATE EXTENSIONS"),
+    *("SELECT * FROM read_csv('secret.txt')", "SELECT * FROM read_csv_auto('secret.txt')"),
+    *("SELECT * FROM read_text('secret.txt')", "SELECT * FROM read_blob('secret.txt')"),
+    *("SELECT * FROM read_json('secret.txt')", "SELECT * FROM read_ndjson('secret.txt')"),
+    *("SELECT * FROM read_parquet('secret.txt')", "SELECT * FROM parquet_metadata('secret.txt')"),
+    *("SELECT * FROM sniff_csv('secret.txt')", "SELECT * FROM glob('*')", "FROM 'secret.txt'"),
+    *("SELECT * FROM query('DROP VIEW feedback')", "SELECT * FROM read_text('groundswell.key')"),
+    *("SELECT * FROM query('FROM read_text(''secret.txt'')')", "SELECT getenv('HOME')"),
+    *("SET threads = 1", "SET enable_external_access = true", "SET lock_configuration = false"),
+    *("SELECT content FROM read_blob('w.duckdb')", "FROM 'w.duckdb'", "DESCRIBE 'w.duckdb'"),
+    *("SELECT * FROM checkpoint()", "SELECT * FROM truncate_duckdb_logs()"),
+    *("RESET ALL", "PRAGMA threads = 1", "PRAGMA enable_external_access", "SET VARIABLE a = 1"),
+    *("PRAGMA disable_checkpoint_on_shutdown", "CALL force_checkpoint()", "SET schema = 'x'"),
+    *(
         "SELECT nonsense FROM nowhere",
-    ],
-)
-def test_query_can_neither_write_nor_read_files(sql: str, tmp_path: Path) -> None:
-    """SQL is for reading the warehouse only."""
-    warehouse = replayed(tmp_path, [post(1, "hello")])
-    done = run("query", sql, "--warehouse", warehouse, cwd=tmp_path, code=2)
-    assert len(done.stderr.decode().strip().splitlines()) == 1
-    assert not (tmp_path / "out.csv").exists()
-    assert len(query("SELECT id FROM feedback", warehouse)) == 1
+        "",
+        "   ",
+        ";",
+        "-- nothing",
+        "SELECT",
+        "\x00",
+        "SELECT '\ud83d'",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A warehouse of one post, and a file beside it that nobody's SQL may read."""
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "secret.txt").write_text("the secret of the machine\n", encoding="utf-8")
+    return replayed(folder, [post(1, "hello")])
+
+
+@pytest.mark.parametrize("sql", FORBIDDEN)
+def test_query_can_neither_write_nor_read_files_nor_set_anything(
+    sql: str, small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SQL is for reading the warehouse only: one line says no, and nothing has changed."""
+    monkeypatch.chdir(small.parent)
+    before = small.read_bytes()
+    beside = sorted(path.name for path in small.parent.iterdir())
+    assert cli.main(["query", sql, "--warehouse", str(small)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert len(told.err.strip().splitlines()) == 1
+    assert "the secret of the machine" not in told.err
+    assert small.read_bytes() == before
+    assert sorted(path.name for path in small.parent.iterdir()) == beside
+
+
+def test_a_variable_of_the_program_is_no_table(small: Path) -> None:
+    """What DuckDB's own function for the environment would tell is told to nobody."""
+    done = run("query", "SELECT getenv('HOME')", "--warehouse", small, cwd=small.parent, code=2)
+    assert b"/" not in done.stdout
 
 
 def test_enrich_answers_every_line_in_its_place(tmp_path: Path) -> None:

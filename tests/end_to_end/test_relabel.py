@@ -1,11 +1,31 @@
 """``groundswell relabel``: on files at rest, and behind the back of a running process."""
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 
-from tests.end_to_end.program import lines, post, query, run, up
+from tests.end_to_end.program import PROGRAM, environment, lines, post, query, run, up
 from tests.end_to_end.test_up import folder, rows_in
 
+KILLED_AFTER_A_PAGE = """
+import os
+import signal
+
+from pipeline import relabel
+
+named = relabel.Relabeller.run
+
+
+def run(self, *given, **more):
+    for page in named(self, *given, **more):
+        yield page
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+relabel.Relabeller.run = run
+"""
 SETTINGS = '[[track]]\nname = "{}"\nterms = ["acme"]\n'
 
 
@@ -25,6 +45,38 @@ def test_new_tracks_over_what_is_held(tmp_path: Path) -> None:
 
     assert json.loads(run("relabel", "--format", "json", cwd=tmp_path).stdout) == []
     run("relabel", "--since", "yesterday-ish", cwd=tmp_path, code=2)
+
+
+def test_a_run_over_everything_that_was_killed_goes_on(tmp_path: Path) -> None:
+    """Under its own name, over the rest alone; with other tracks it begins anew."""
+    lines(tmp_path / "posts.jsonl", [post(n, f"acme is down for me, {n}") for n in range(2_500)])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    settings = tmp_path / "groundswell.toml"
+    settings.write_text(SETTINGS.format("acme"), encoding="utf-8")
+    before = sitecustomized(tmp_path)
+    killed = subprocess.run(
+        [*PROGRAM, "relabel", "--again"], cwd=tmp_path, env=before, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    mark = tmp_path / "groundswell.duckdb.relabel"
+    assert mark.exists()
+    done = run("relabel", "--again", cwd=tmp_path).stderr.decode()
+    assert "which was stopped before its end" in done
+    assert "1,500 mentions were named by" in done
+    assert not mark.exists()
+    count = "SELECT model_version, count(*) AS n FROM feedback GROUP BY 1"
+    assert [row["n"] for row in query(count, tmp_path / "groundswell.duckdb")] == [2_500]
+    mark.write_text('{"run": "2099#0007", "settings": "of other tracks"}')
+    assert "2,500 mentions" in run("relabel", "--again", cwd=tmp_path).stderr.decode()
+
+
+def sitecustomized(folder: Path) -> dict[str, str]:
+    """An environment in which the program is killed after the first page of naming anew."""
+    hook = folder / "hook"
+    hook.mkdir()
+    (hook / "sitecustomize.py").write_text(KILLED_AFTER_A_PAGE, encoding="utf-8")
+    paths = [str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environment() | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def test_a_running_process_takes_it_from_the_topic(tmp_path: Path) -> None:

@@ -252,3 +252,20 @@ def test_one_line_of_numbers_a_batch(
 
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("store: 1 Feedback, 1 dead, ")
+
+
+def test_it_has_the_counts_rolled_up(
+    broker: LocalBroker, warehouse: DuckDBWarehouse, clock: ManualClock
+) -> None:
+    """When it is time the counts at rest hold all that was written; without a time never."""
+
+    def counted() -> list[tuple[object, ...]]:
+        return warehouse.sql("SELECT sum(mentions) FROM agg_mentions_hourly").rows
+
+    send(broker, topics.FEEDBACK, feedback(mention(1)))
+    never = Store(broker, warehouse, clock, roll_up_seconds=None)
+    never.turn(0)
+    never.close()
+    assert counted() == [(None,)]
+    Store(broker, warehouse, clock, roll_up_seconds=0).turn(0)
+    assert counted() == [(1,)]

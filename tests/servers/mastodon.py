@@ -2,11 +2,11 @@
 
 import json
 import queue
-from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from tests.servers.platform import Asked, Fault, Platform, document
+from tests.servers.platform import Asked, Fault, Platform, Write, document
 
 LIMIT = 40
 
@@ -73,7 +73,7 @@ class Mastodon(Platform):
                 else document(found)
             )
         if asked.path.startswith("/api/v1/streaming/"):
-            return Fault(kind="stream")
+            return Fault(stream=partial(self._stream, asked.path))
         if asked.path.rstrip("/") == "/api/v2/instance":
             urls = {"streaming": self.url}
             return document({"domain": "social.example", "configuration": {"urls": urls}})
@@ -81,10 +81,10 @@ class Mastodon(Platform):
             return document({"uri": "social.example", "urls": {"streaming_api": self.url}})
         return Fault(404, b"{}")
 
-    def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
+    def _stream(self, path: str, write: Write) -> None:
         """Events as they are pushed, with signs of life between."""
         waiting: queue.Queue[bytes | None] = queue.Queue()
-        self.streams.append((asked.path, waiting))
+        self.streams.append((path, waiting))
         write(b":thump\n")
         while not self.released.is_set():
             try:

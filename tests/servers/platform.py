@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 
@@ -28,17 +28,23 @@ class Asked(NamedTuple):
         return parse_qs(self.query).get(name, [])
 
 
+Made = TypeVar("Made", bound="Platform")
+#: Sends some bytes of an answer at once.
+Write = Callable[[bytes], None]
+
+
 class Fault(NamedTuple):
     """An answer, good or bad.
 
-    ``kind`` "abort" resets the connection, "hang" never ends, "cut" ends in the middle, "stream" is
-    what ``stream`` writes.
+    ``kind`` "abort" resets the connection, "hang" never ends, "cut" ends in the middle. ``stream``
+    is for an answer that has no end yet: it writes the body, and the answer is over when it is.
     """
 
     status: int = 200
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
     kind: str = "answer"
+    stream: Callable[[Write], None] | None = None
 
 
 class Platform(ABC):
@@ -58,9 +64,10 @@ class Platform(ABC):
     def reply(self, asked: Asked) -> Fault:
         """The answer to one request."""
 
-    def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
-        """Writes a stream until it is over, where the platform has one."""
-        raise NotImplementedError(f"{type(self).__name__} has no stream")
+    def drip(self, write: Write) -> None:
+        """For ``Fault.stream``: a space now and then, which keeps every timeout from coming."""
+        while not self.released.wait(0.1):
+            write(b" ")
 
     def answer(self, asked: Asked) -> Fault:
         """The answer, or the next fault."""
@@ -93,54 +100,55 @@ def _reset(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.close()
 
 
-def _handler(platform: Platform) -> type[BaseHTTPRequestHandler]:
+class _Handler(BaseHTTPRequestHandler):
     """Answers as the platform says."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked = _asked(self)
-            self._send(platform.answer(asked), asked)
+    platform: Platform
 
-        do_POST = do_PUT = do_GET  # noqa: N815  # the names that http.server looks for
+    def do_GET(self) -> None:
+        fault = self.platform.answer(_asked(self))
+        if fault.kind == "abort":
+            _reset(self)
+        elif fault.stream is None:
+            self._send(fault)
+        else:
+            self._stream(fault, fault.stream)
 
-        def _stream(self, asked: Asked, fault: Fault) -> None:
-            self.send_response(200)
-            for name, value in fault.headers or (("Content-Type", "text/event-stream"),):
-                self.send_header(name, value)
-            self.end_headers()
+    do_POST = do_PUT = do_GET  # noqa: N815  # the names that http.server looks for
+
+    def _stream(self, fault: Fault, stream: Callable[[Write], None]) -> None:
+        self.send_response(fault.status)
+        for name, value in fault.headers or (("Content-Type", "text/event-stream"),):
+            self.send_header(name, value)
+        self.end_headers()
+        self.close_connection = True
+
+        def write(data: bytes) -> None:
+            self.wfile.write(data)
+            self.wfile.flush()
+
+        with contextlib.suppress(OSError):
+            stream(write)
+
+    def _send(self, fault: Fault) -> None:
+        self.send_response(fault.status)
+        for name, value in fault.headers:
+            self.send_header(name, value)
+        more = int(fault.kind in {"hang", "cut"})
+        self.send_header("Content-Length", str(len(fault.body) + more))
+        self.end_headers()
+        self.wfile.write(fault.body)
+        if more:
+            self.wfile.flush()
+            self.platform.released.wait(30 if fault.kind == "hang" else 0)
             self.close_connection = True
 
-            def write(data: bytes) -> None:
-                self.wfile.write(data)
-                self.wfile.flush()
-
-            with contextlib.suppress(OSError):
-                platform.stream(asked, write)
-
-        def _send(self, fault: Fault, asked: Asked) -> None:
-            if fault.kind in {"abort", "stream"}:
-                (_reset(self) if fault.kind == "abort" else self._stream(asked, fault))
-                return
-            self.send_response(fault.status)
-            for name, value in fault.headers:
-                self.send_header(name, value)
-            more = int(fault.kind in {"hang", "cut"})
-            self.send_header("Content-Length", str(len(fault.body) + more))
-            self.end_headers()
-            self.wfile.write(fault.body)
-            if more:
-                self.wfile.flush()
-                platform.released.wait(30 if fault.kind == "hang" else 0)
-                self.close_connection = True
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Says nothing."""
-
-    return Handler
+    def log_message(self, format: str, *args: Any) -> None:
+        """Says nothing."""
 
 
 @contextmanager
-def served(platform: Platform) -> Iterator[Platform]:
+def served(platform: Made) -> Iterator[Made]:
     """The platform on a free port of this machine; ``url`` says where."""
 
     class Server(ThreadingHTTPServer):
@@ -149,7 +157,8 @@ def served(platform: Platform) -> Iterator[Platform]:
         def handle_error(self, request: Any, client_address: Any) -> None:
             """Clients may go at any time."""
 
-    with Server(("127.0.0.1", 0), _handler(platform)) as server:
+    handler = type("Handler", (_Handler,), {"platform": platform})
+    with Server(("127.0.0.1", 0), handler) as server:
         platform.url = f"http://127.0.0.1:{server.server_address[1]}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()

@@ -2,13 +2,12 @@
 
 import json
 import queue
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 from pipeline.clock import ManualClock
 from pipeline.values import to_ms
-from tests.servers.platform import Asked, Fault, Platform, document
+from tests.servers.platform import Asked, Fault, Platform, Write, document
 
 #: Milliseconds since 1970 at which ids begin to count.
 FIRST_MS = 1_288_834_974_657
@@ -83,7 +82,7 @@ class X(Platform):
             return self._rules(asked)
         if asked.path == "/2/tweets/search/stream":
             self.connects.append(self.clock.now())
-            return self.stream_fault or Fault(kind="stream", headers=CHUNKED)
+            return self.stream_fault or Fault(headers=CHUNKED, stream=self._stream)
         return Fault(404, b"{}")
 
     def _search(self, params: dict[str, str]) -> Fault:
@@ -189,7 +188,7 @@ class X(Platform):
         if line is None:
             self.streams.clear()
 
-    def stream(self, asked: Asked, write: Callable[[bytes], None]) -> None:
+    def _stream(self, write: Write) -> None:
         """Lines as they are pushed, with signs of life between."""
         waiting: queue.Queue[bytes | None] = queue.Queue()
         write(_chunk(b"\r\n"))
