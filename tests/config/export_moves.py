@@ -44,31 +44,36 @@ AGAIN: Final = (
 )
 
 
-def check_move(kept: Kept, folder: Path, move: tuple[Rows, Rows, set[int]]) -> None:
-    """The days come again, and a loader holds what a new folder would."""
-    before, after, touched = move
+#: The tables with rows, by name.
+Tables = dict[str, list[dict[str, object]]]
+
+
+def after_move(
+    kept: Kept, folder: Path, before: Rows, after: Rows
+) -> tuple[set[str], Tables, Tables]:
+    """The days that come again, what a loader holds then, and what a new folder holds."""
     kept.write(before, START)
     export(kept, folder / "out")
     loader = Loader(folder / "out")
     loader.load()
     kept.write(after, START)
-    assert days(export(kept, folder / "out")) >= {f"2026-03-{2 + day:02}" for day in touched}
+    again = days(export(kept, folder / "out"))
     loader.load()
-    assert filled(loader) == filled_whole(kept, folder / "whole")
+    return again, _filled(loader.tables), _filled(whole(kept, folder / "whole"))
 
 
-def filled(loader: Loader) -> dict[str, list[dict[str, object]]]:
-    """The tables that hold rows: a day that was left by all may be a file without any."""
-    return {name: rows for name, rows in loader.tables.items() if rows}
+def named(touched: set[int]) -> set[str]:
+    """The days of ``MOVES`` as manifests name them."""
+    return {f"2026-03-{2 + day:02}" for day in touched}
 
 
-def filled_whole(kept: Kept, folder: Path) -> dict[str, list[dict[str, object]]]:
-    """Those of an export into a new folder."""
-    return {name: rows for name, rows in whole(kept, folder).items() if rows}
+def _filled(tables: Tables) -> Tables:
+    """Those with rows: a day that was left by all may be a file without any."""
+    return {name: rows for name, rows in tables.items() if rows}
 
 
-def check_worlds(kept: Kept, folder: Path, words: list[Word], seed: int) -> None:
-    """After writes of all sorts with exports in between, a loader holds what a new folder does."""
+def after_worlds(kept: Kept, folder: Path, words: list[Word], seed: int) -> tuple[Tables, Tables]:
+    """After writes of all sorts with exports in between: what a loader and a new folder hold."""
     pick = random.Random(seed)
     loader = Loader(folder / "out")
     for rows in batches([moved(word, seed) for word in words], pick):
@@ -77,7 +82,7 @@ def check_worlds(kept: Kept, folder: Path, words: list[Word], seed: int) -> None
             export(kept, folder / "out")
     export(kept, folder / "out")
     loader.load()
-    assert filled(loader) == filled_whole(kept, folder / "whole")
+    return _filled(loader.tables), _filled(whole(kept, folder / "whole"))
 
 
 def words_in(folder: Path, words: bytes) -> list[str]:

@@ -7,6 +7,8 @@ the stable views or by named queries.
 
 import itertools
 import random
+from contextlib import closing
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -39,6 +41,24 @@ from tests.contracts.warehouse_words import (
     worlds,
 )
 
+#: Rows by view.
+Views = dict[str, list[dict[str, Any]]]
+
+
+def in_two_orders(make: Make, words: list[Word], seed: int) -> tuple[Views, Views]:
+    """All views after the words came at once, and after they came shuffled, apart and repeated."""
+    pick = random.Random(seed)
+    once, often = make(), make()
+    once.write(rows_of(words), START)
+    shuffled = apart(words, pick) + pick.sample(words, len(words) // 2)
+    pick.shuffle(shuffled)
+    while shuffled:
+        size = pick.randint(1, len(shuffled))
+        often.write(rows_of(shuffled[:size]), START)
+        shuffled = shuffled[size:]
+    with closing(once), closing(often):
+        return all_views(once), all_views(often)
+
 
 class WarehouseContract(
     ReadingContract, CrowdContract, RollupContract, FaultContract, HistoryContract
@@ -60,19 +80,8 @@ class WarehouseContract(
         self, make: Make, words: list[Word], seed: int
     ) -> None:
         """Whatever the order of arrival, the batches, the repetitions: the views are the same."""
-        pick = random.Random(seed)
-        once, often = make(), make()
-        once.write(rows_of(words), START)
-        shuffled = apart(words, pick) + pick.sample(words, len(words) // 2)
-        pick.shuffle(shuffled)
-        while shuffled:
-            size = pick.randint(1, len(shuffled))
-            often.write(rows_of(shuffled[:size]), START)
-            shuffled = shuffled[size:]
-        expected, got = all_views(once), all_views(often)
-        once.close()
-        often.close()
-        assert got == expected
+        once, often = in_two_orders(make, words, seed)
+        assert often == once
 
     def test_two_versions_in_one_batch(self, warehouse: Warehouse) -> None:
         """Of two versions in one batch the newer stays, wherever it stands."""

@@ -1,6 +1,7 @@
 """What every warehouse must remember: what was believed when, and no words of it."""
 
 import itertools
+import random
 from typing import Any
 
 import pytest
@@ -194,7 +195,7 @@ class HistoryContract:
         warehouse.write(Rows(feedback=[*posts[2_400:], *edited]), minutes(3))
         history = view(warehouse, "mention_history", "id, version, valid_from, valid_to")
         assert len(history) == len(posts) + len(edited)
-        assert_chain(history, ("id",), holes=False)
+        assert chain_breaks(history, ("id",), holes=False) == []
         texts = warehouse.sql("SELECT count(*) FROM feedback WHERE text = 'edited'").rows
         assert texts == [(len(edited),)]
 
@@ -218,10 +219,10 @@ class HistoryContract:
             at = 10 - number if backwards else 10 + number
             known = incident(version=number + 1)
             warehouse.write(Rows(feedback=[word], incidents=[known]), minutes(at))
-        assert_chain(view(warehouse, "mention_history"), ("id",), holes=False)
+        assert chain_breaks(view(warehouse, "mention_history"), ("id",), holes=False) == []
         assert len(view(warehouse, "mention_history")) == 4
         chain = view(warehouse, "incident_as_known")
-        assert_chain(chain, ("incident_id",), holes=False)
+        assert chain_breaks(chain, ("incident_id",), holes=False) == []
         assert len(chain) == (1 if backwards else 4)
 
     @settings(
@@ -237,56 +238,77 @@ class HistoryContract:
         self, make: Make, words: list[Word], data: st.DataObject
     ) -> None:
         """Whatever comes in whatever order: no overlaps, no holes, and the last is what holds."""
-        pick = data.draw(st.randoms(use_true_random=False))
-        warehouse = make()
-        shuffled = apart(words, pick)
-        pick.shuffle(shuffled)
-        at = 0
-        while shuffled:
-            size = pick.randint(1, len(shuffled))
-            at += pick.randint(0, 2)
-            warehouse.write(rows_of(shuffled[:size]), minutes(at))
-            shuffled = shuffled[size:]
-        for name, key in KEYS.items():
-            assert_chain(view(warehouse, name), key, holes=name == "link_history")
-        ends_in_the_present(warehouse)
+        warehouse = written_apart(make, words, data.draw(st.randoms(use_true_random=False)))
+        assert breaks(warehouse) == []
+        past, present = ends_in_the_present(warehouse)
         warehouse.close()
+        assert past == present
 
 
-def assert_chain(rows: list[dict[str, Any]], key: tuple[str, ...], *, holes: bool) -> None:
-    """Each key's rows follow each other without overlap; at most the last one is open."""
+def written_apart(make: Make, words: list[Word], pick: random.Random) -> Warehouse:
+    """A warehouse to which the words came in any order and batches, minutes apart or at once."""
+    warehouse = make()
+    shuffled = apart(words, pick)
+    pick.shuffle(shuffled)
+    at = 0
+    while shuffled:
+        size = pick.randint(1, len(shuffled))
+        at += pick.randint(0, 2)
+        warehouse.write(rows_of(shuffled[:size]), minutes(at))
+        shuffled = shuffled[size:]
+    return warehouse
+
+
+def breaks(warehouse: Warehouse) -> list[tuple[str, Any]]:
+    """Where the rows of any history do not follow each other, by its name."""
+    return [
+        (name, found)
+        for name, key in KEYS.items()
+        for found in chain_breaks(view(warehouse, name), key, holes=name == "link_history")
+    ]
+
+
+def chain_breaks(
+    rows: list[dict[str, Any]], key: tuple[str, ...], *, holes: bool
+) -> list[dict[str, Any]]:
+    """Rows that overlap with the next of their key, leave a hole before it, or end the chain."""
     of_key: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
         of_key.setdefault(tuple(row[name] for name in key), []).append(row)
+    found = []
     for chain in of_key.values():
         chain.sort(key=lambda row: (row["valid_from"], row["valid_to"] or minutes(10**6)))
         for row, after in itertools.pairwise(chain):
-            assert row["valid_from"] <= row["valid_to"] <= after["valid_from"]
-            assert holes or row["valid_to"] == after["valid_from"]
-        if not holes:
-            assert chain[-1]["valid_to"] is None
+            follows = (
+                row["valid_to"] and row["valid_from"] <= row["valid_to"] <= after["valid_from"]
+            )
+            if not follows or not (holes or row["valid_to"] == after["valid_from"]):
+                found.append(row)
+        if not holes and chain[-1]["valid_to"] is not None:
+            found.append(chain[-1])
+    return found
 
 
-def ends_in_the_present(warehouse: Warehouse) -> None:
-    """What has no end in the histories is what the tables of the present hold."""
+def ends_in_the_present(warehouse: Warehouse) -> tuple[list[Any], list[Any]]:
+    """What has no end in the histories, and what the tables of the present hold."""
 
     def asked(columns: str, source: str) -> list[tuple[Any, ...]]:
         return sorted(warehouse.sql(f"SELECT {columns} FROM {source}").rows)
 
     labels = "id, version, intent, intent_p, repeat_kind, repeat_group"
     still = "WHERE valid_to IS NULL"
-    assert asked(labels, f"mention_history {still}") == asked(labels, "fct_mention")
+    past = [asked(labels, f"mention_history {still}")]
+    present = [asked(labels, "fct_mention")]
     # Where the links of a merged or dismissed incident went tells incident_history.
     if not asked("verb", "fct_decision WHERE verb IN ('merge', 'dismiss')"):
         link = "incident_id, link_state, link_p, link_by"
-        assert asked(f"id, {link}", f"link_history {still}") == asked(
-            f"mention_id, {link}", "link_now"
-        )
+        past.append(asked(f"id, {link}", f"link_history {still}"))
+        present.append(asked(f"mention_id, {link}", "link_now"))
     merged = "incident_id IN (SELECT subject FROM fct_decision WHERE verb = 'merge')"
     for name, now in [
         ("incident_history", "incident_id, status"),
         ("incident_as_known", "incident_id, version, title, status, impact"),
     ]:
-        assert asked(now, f"{name} {still} AND NOT {merged}") == asked(
-            now, f"incident_now WHERE NOT {merged}"
-        )
+        past.append(asked(now, f"{name} {still} AND NOT {merged}"))
+        present.append(asked(now, f"incident_now WHERE NOT {merged}"))
+    return past, present
