@@ -9,7 +9,8 @@ import pytest
 from collectors.appstore.source import AppStore, AppStoreSettings
 from pipeline.clock import ManualClock
 from pipeline.errors import Misuse
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
+from tests.contracts.listening import START, Listener, Stage, mentions
+from tests.contracts.platform import PlatformContract
 from tests.servers import appstore
 from tests.servers.platform import document, served
 

@@ -13,7 +13,8 @@ from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp, Misuse
 from pipeline.ports import Unreadable
 from pipeline.steps.text import prepare
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
+from tests.contracts.listening import START, Listener, Stage, mentions
+from tests.contracts.platform import PlatformContract
 from tests.servers import googleplay
 from tests.servers.platform import Fault, served
 

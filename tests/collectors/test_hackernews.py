@@ -10,7 +10,8 @@ from collectors.hackernews import HackerNews
 from pipeline.clock import ManualClock
 from pipeline.model import Mention, Removal
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.listening import START, Listener, Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import hackernews
 from tests.servers.platform import served
 

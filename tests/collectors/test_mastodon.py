@@ -14,7 +14,8 @@ from pipeline.errors import Misuse
 from pipeline.model import Removal
 from pipeline.ports import Unreadable
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
+from tests.contracts.listening import START, Listener, Stage, mentions
+from tests.contracts.platform import PlatformContract
 from tests.servers import mastodon
 from tests.servers.platform import Fault, served
 

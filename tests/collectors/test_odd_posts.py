@@ -12,7 +12,7 @@ from pipeline.clock import ManualClock
 from pipeline.model import Mention, Removal
 from pipeline.ports import Collector, Unreadable
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers import hackernews, mastodon, rss
 from tests.servers.jetstream import account, changed, commit, deleted, jetstream
 from tests.servers.platform import served

@@ -28,7 +28,7 @@ from pipeline.ports import Collector
 from pipeline.steps.text import prepare
 from pipeline.tracks import Track
 from tests.collectors.reddit import reading
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers import appstore, bluesky, facebook, hackernews, mastodon, reddit, rss, x
 from tests.servers.jetstream import commit, identity, jetstream
 from tests.servers.platform import Platform, served

@@ -12,7 +12,8 @@ from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
 from pipeline.model import Mention
 from pipeline.ports import Unreadable
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
+from tests.contracts.listening import START, Listener, Stage, mentions
+from tests.contracts.platform import PlatformContract
 from tests.servers import rss
 from tests.servers.platform import Fault, served
 

@@ -32,7 +32,7 @@ from pipeline.model import Coverage, Mention
 from pipeline.reading import batches
 from pipeline.topics import MENTIONS, TOPICS
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 from web.hooks import route
 from web.server import Server, bind
 

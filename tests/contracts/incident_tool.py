@@ -21,7 +21,7 @@ from pipeline.clock import ManualClock
 from pipeline.model import Incident
 from pipeline.ports import Item, Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 #: How the secret of every rig is called in the environment, and what it is while it is replaced.
 VARIABLE = "ACME_INCIDENTS"

@@ -15,7 +15,7 @@ from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
 from pipeline.model import Coverage, Mention
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers.jetstream import Jetstream, commit, jetstream
 
 T0 = to_us(START)

@@ -11,7 +11,8 @@ from pipeline.clock import ManualClock
 from pipeline.errors import GiveUp
 from pipeline.model import Removal
 from pipeline.tracks import Track
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions
+from tests.contracts.listening import START, Listener, Stage, mentions
+from tests.contracts.platform import PlatformContract
 from tests.servers import bluesky
 from tests.servers.platform import document, served
 

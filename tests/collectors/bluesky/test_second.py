@@ -18,7 +18,7 @@ from pipeline.model import Mention, Removal
 from pipeline.ports import Unreadable
 from pipeline.tracks import Track
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers.jetstream import (
     SECOND,
     Jetstream,

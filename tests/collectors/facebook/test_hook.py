@@ -17,7 +17,7 @@ from pipeline.errors import Misuse
 from pipeline.model import Mention, Removal
 from pipeline.ports import Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 from web.hooks import route
 from web.server import Server, bind
 

@@ -13,7 +13,8 @@ import pytest
 from collectors.facebook.source import Facebook
 from pipeline.clock import ManualClock, SystemClock
 from pipeline.errors import GiveUp, Misuse, TryLater
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions, removals
+from tests.contracts.listening import START, Listener, Stage, mentions, removals
+from tests.contracts.platform import PlatformContract
 from tests.servers import facebook
 from tests.servers.facebook import PAGE, TOKEN, error
 from tests.servers.platform import Fault, document, served

@@ -26,7 +26,7 @@ from tests.contracts.incident_tool import (
     incidents,
     reading,
 )
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 
 def at(minute: int) -> str:

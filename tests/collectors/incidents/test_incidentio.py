@@ -13,7 +13,8 @@ from collectors.kit.signature import key_of, signature
 from pipeline.clock import ManualClock
 from pipeline.model import Incident
 from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.listening import START, Listener, Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import incidentio as server
 from tests.servers.platform import served
 

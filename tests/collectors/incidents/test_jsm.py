@@ -13,7 +13,8 @@ from pipeline.errors import Misuse
 from pipeline.model import Incident
 from pipeline.ports import Unreadable
 from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.listening import START, Listener, Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import jsm as server
 from tests.servers.platform import Fault, served
 

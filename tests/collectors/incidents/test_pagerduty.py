@@ -22,7 +22,8 @@ from tests.contracts.incident_tool import (
     incidents,
     reading,
 )
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.listening import START, Listener, Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import pagerduty as server
 from tests.servers.platform import Fault, served
 

@@ -11,7 +11,8 @@ from collectors.incidents.kit.tool import House, Tool
 from pipeline.clock import ManualClock
 from pipeline.model import Incident
 from tests.contracts.incident_tool import VARIABLE, IncidentToolContract, Rig, at
-from tests.contracts.platform import START, Listener, PlatformContract, Stage
+from tests.contracts.listening import START, Listener, Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import rootly as server
 from tests.servers.platform import served
 

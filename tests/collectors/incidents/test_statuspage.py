@@ -17,7 +17,8 @@ from pipeline.errors import SetAside, TryLater
 from pipeline.model import Coverage, Incident, StatusAt
 from pipeline.ports import Unreadable
 from tests.contracts.collector import CollectorContract, OpenSource
-from tests.contracts.platform import PlatformContract, Stage
+from tests.contracts.listening import Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers.platform import served
 from tests.servers.statuspage import Page, Pages, incident, status_page
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.kit.away import MOST, State, told
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 
 def kinds(*states: State, apart: timedelta = timedelta(days=1)) -> list[str | None]:

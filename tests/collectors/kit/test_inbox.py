@@ -7,7 +7,7 @@ import pytest
 
 from collectors.kit import inbox
 from pipeline.clock import ManualClock
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 
 def test_while_nothing_comes_the_cursor_seldom_changes(monkeypatch: pytest.MonkeyPatch) -> None:

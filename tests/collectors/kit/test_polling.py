@@ -16,7 +16,7 @@ from collectors.kit.progress import Progress
 from pipeline.clock import ManualClock
 from pipeline.errors import TryLater
 from pipeline.model import Coverage, Mention
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 
 PAGE = 5
 

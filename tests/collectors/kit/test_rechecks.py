@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from collectors.kit.rechecks import STRETCHES, Checked, Held, Rechecks, checked
 from collectors.kit.web import Stopped
 from pipeline.errors import TryLater
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 HOUR = timedelta(hours=1)
 

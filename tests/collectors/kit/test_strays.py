@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from collectors.kit.polling import Entry
 from collectors.kit.strays import without_strays
 from pipeline.ports import Unreadable
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 
 
 @given(st.lists(st.integers(-5, 5)))

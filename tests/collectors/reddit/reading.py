@@ -6,7 +6,7 @@ from typing import Any
 from collectors.reddit.source import Reddit
 from pipeline.clock import ManualClock
 from pipeline.tracks import Track
-from tests.contracts.platform import Listener
+from tests.contracts.listening import Listener
 from tests.servers import reddit
 
 ACME = Track(name="acme", terms=("acme",))

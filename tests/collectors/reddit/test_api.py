@@ -16,7 +16,7 @@ from pipeline.clock import ManualClock, SystemClock
 from pipeline.errors import GiveUp, Misuse, TryLater
 from pipeline.ports import Unreadable
 from tests.collectors.reddit.reading import heard, source
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers import reddit
 from tests.servers.platform import Fault, document, served
 

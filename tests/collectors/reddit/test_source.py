@@ -10,7 +10,8 @@ import pytest
 from pipeline.clock import ManualClock
 from pipeline.tracks import Track
 from tests.collectors.reddit.reading import heard, holding, source
-from tests.contracts.platform import START, Listener, PlatformContract, Stage, mentions, removals
+from tests.contracts.listening import START, Listener, Stage, mentions, removals
+from tests.contracts.platform import PlatformContract
 from tests.servers import reddit
 from tests.servers.platform import Fault, document, served
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.clock import ManualClock
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 from tests.servers import x
 from tests.servers.platform import served
 

@@ -6,7 +6,7 @@ from typing import Any
 from collectors.x.source import X
 from pipeline.clock import ManualClock
 from pipeline.tracks import Track
-from tests.contracts.platform import Listener
+from tests.contracts.listening import Listener
 from tests.servers import x
 
 ACME = Track(name="acme", terms=("acme",), handles=("acmehelp",), hashtags=("acmedown",))

@@ -6,7 +6,7 @@ from typing import Any
 from pipeline.clock import ManualClock
 from pipeline.model import Removal
 from tests.collectors.x.stage import look, source
-from tests.contracts.platform import START, Listener, mentions
+from tests.contracts.listening import START, Listener, mentions
 from tests.servers import x
 
 

@@ -19,7 +19,7 @@ from pipeline.model import Mention
 from pipeline.ports import Unreadable
 from pipeline.tracks import Track
 from tests.collectors.x.stage import ACME, look, source
-from tests.contracts.platform import START, Listener, mentions
+from tests.contracts.listening import START, Listener, mentions
 from tests.servers import x
 from tests.servers.platform import Fault, served
 

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.clock import ManualClock
 from tests.collectors.x.stage import source
-from tests.contracts.platform import PlatformContract, Stage
+from tests.contracts.listening import Stage
+from tests.contracts.platform import PlatformContract
 from tests.servers import x
 
 

@@ -15,7 +15,7 @@ from pipeline.errors import GiveUp
 from pipeline.model import Mention
 from pipeline.ports import Unreadable
 from tests.collectors.x.stage import source
-from tests.contracts.platform import START, Listener
+from tests.contracts.listening import START, Listener
 from tests.servers import x
 from tests.servers.platform import Fault
 

@@ -18,7 +18,7 @@ from pipeline.topics import TOPICS
 from pipeline.tracks import Matcher
 from sinks.duckdb_warehouse import DuckDBWarehouse
 from tests.collectors.x.stage import ACME
-from tests.contracts.platform import START
+from tests.contracts.listening import START
 from tests.servers import x
 
 
