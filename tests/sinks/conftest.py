@@ -1,4 +1,4 @@
-"""The PostgreSQL of the tests of sinks: started by them, and never skipped in CI."""
+"""Where the warehouses of these tests stand. PostgreSQL is started by them, never skipped in CI."""
 
 import os
 import secrets
@@ -11,6 +11,12 @@ from sinks.postgres_warehouse import PostgresWarehouse
 from tests.servers.fixtures import served
 from tests.servers.postgres import PostgresServer
 from tests.sinks.postgres_helpers import KEY, MakeOn, drop
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where a DuckDB warehouse is to stand."""
+    return tmp_path / "groundswell.duckdb"
 
 
 @pytest.fixture(scope="session")
