@@ -41,22 +41,29 @@ class Checks:
         """The next hundred posts, and the newest versions of those that were edited."""
         ids = list(self._rounds.due(progress.own, self._clock.now()))
         asked = [number for number in ids if number.isdecimal()]
-        if asked and self._purse.wait(self._clock.now(), 2 * len(asked)) > 0:
+        if not ids or (asked and self._purse.wait(self._clock.now(), 2 * len(asked)) > 0):
             return
-        if asked:
-            told: dict[str, Any] = {}
-            yield from self._lookup(asked, told, stop)
-            yield from self._removals(told, asked, progress)
-            later = self._edited(told, progress)
-            if later:
-                versions: dict[str, Any] = {}
-                yield from self._lookup(list(later.values()), versions, stop)
-                for entry in entries(versions, self._clock.now()) if versions.get("data") else ():
-                    yield entry.value
-                edits = {**progress.own.get("edits", {}), **later}
-                progress.own["edits"] = dict(list(edits.items())[-REMEMBERED:])
-        for number in ids:
-            self._rounds.done(progress.own, number)
+        with self._rounds.looking(progress.own, ids):
+            if asked:
+                yield from self._looked_at(asked, progress, stop)
+            for number in ids:
+                self._rounds.done(progress.own, number)
+
+    def _looked_at(
+        self, asked: Sequence[str], progress: Progress, stop: threading.Event
+    ) -> Iterator[Value | Call]:
+        """What has become of these. Raises TryLater, GiveUp."""
+        told: dict[str, Any] = {}
+        yield from self._lookup(asked, told, stop)
+        yield from self._removals(told, asked, progress)
+        later = self._edited(told, progress)
+        if later:
+            versions: dict[str, Any] = {}
+            yield from self._lookup(list(later.values()), versions, stop)
+            for entry in entries(versions, self._clock.now()) if versions.get("data") else ():
+                yield entry.value
+            edits = {**progress.own.get("edits", {}), **later}
+            progress.own["edits"] = dict(list(edits.items())[-REMEMBERED:])
 
     def _lookup(
         self, ids: Sequence[str], told: dict[str, Any], stop: threading.Event

@@ -3,11 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from pipeline.clock import ManualClock
 from pipeline.model import Removal
 from tests.collectors.x.stage import look, source
 from tests.contracts.listening import START, Listener, mentions
 from tests.servers import x
+from tests.servers.platform import Asked, Fault
 
 
 def held_of(platform: x.X) -> Any:
@@ -52,6 +55,31 @@ def test_an_answer_that_finds_nothing_erases_nothing(platform: x.X, clock: Manua
     listener.for_(timedelta(minutes=5), clock)
     kinds = [v.kind for v in listener.came if isinstance(v, Removal)]
     assert kinds == ["hidden"] * 3 + ["shown"] * 3
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_post_whose_look_up_always_fails_holds_up_no_other(
+    platform: x.X, clock: ManualClock, status: int
+) -> None:
+    """It is put behind the others, which are asked without it."""
+    ids = [platform.post(n, START, f"Acme post {n}")["id"] for n in (1, 2, 3)]
+    listener = look(platform, clock, held=held_of(platform))
+    for number in ids[1:]:
+        platform.remove(number)
+    ask = platform.reply
+
+    def reply(asked: Asked) -> Fault:
+        is_refused = asked.path == "/2/tweets" and ids[0] in asked.params["ids"]
+        return Fault(status, b"{}") if is_refused else ask(asked)
+
+    platform.reply = reply  # type: ignore[method-assign]
+    for _ in range(2):
+        clock.set(clock.now() + timedelta(hours=24))
+        listener.for_(timedelta(hours=2), clock)
+    removals = [(v.removal, v.kind) for v in listener.came if isinstance(v, Removal)]
+    assert sorted(removals) == [
+        (f"x:{number}", kind) for number in ids[1:] for kind in ("erased", "hidden")
+    ]
 
 
 def test_an_edit_that_no_track_finds_is_found_by_looking_again(
