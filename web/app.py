@@ -155,11 +155,15 @@ class Api:
         return answer({"posts": await self._feed.read(part)})
 
     async def incidents(self, _: Request) -> Response:
-        """All incidents, proposed ones first."""
+        """All incidents, proposed ones first, each with its ``completeness``."""
         return answer({"incidents": await self._feed.read(Part("incidents"))})
 
     async def incident(self, request: Request) -> Response:
-        """One incident: its updates, its posts with the reasons for their links, the crowd."""
+        """One incident: its updates, its posts with the reasons for their links, the crowd.
+
+        ``completeness`` says how much was read of the time that its counts are of, from an hour
+        before it began until its end or now; ``web.completeness.told`` has its fields.
+        """
         key = request.path_params["id"]
         found = await self._feed.read(Part("incident", id=key))
         if found is None:

@@ -101,16 +101,16 @@ def _notes(hours: Sequence[Row]) -> list[str]:
     parts = sorted({name for row in hours for name in row["unnamed_components"]})
     others = sorted({name for row in hours for name in row["other_tracks"]})
     if places:
-        notes.append(f"Reports come from {_list(places)}, which the official word does not name.")
+        notes.append(f"Reports come from {several(places)}, which the official word does not name.")
     if parts:
-        notes.append(f"Reports are about {_list(parts)}, which the official word does not name.")
+        notes.append(f"Reports are about {several(parts)}, which the official word does not name.")
     if others:
         notes.append(
-            f"The same is reported of {_list(others)} at the same time: "
+            f"The same is reported of {several(others)} at the same time: "
             "it may be another provider's fault."
         )
     if official := sorted({name for row in hours for name in row["other_official"]}):
-        notes.append(f"There are official incidents of {_list(official)}, too.")
+        notes.append(f"There are official incidents of {several(official)}, too.")
     return notes
 
 
@@ -151,7 +151,8 @@ def clock(at: datetime, now: datetime) -> str:
     return f"{at:%H:%M} UTC" if near else f"{at.day} {at:%b %Y %H:%M} UTC"
 
 
-def _list(names: Sequence[str], most: int = 5) -> str:
+def several(names: Sequence[str], most: int = 5) -> str:
+    """Names as a sentence has them, the first few of many."""
     shown = list(names[:most])
     if len(names) > most:
         shown.append(f"{len(names) - most} more")

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from pipeline.model import HEADS, WHAT_AND_WHERE
+from web import completeness
 from web.crowd import has_ended, told
 from web.text import line, shown, web_url
 
@@ -105,20 +106,26 @@ def counts(warehouse: "Warehouse", part: Part, now: datetime) -> Doc:
     return _series(rows, start, CHART_MINUTES, ("mentions", "reports", "witnesses"))
 
 
-def incidents(warehouse: "Warehouse", _part: Part, _now: datetime) -> list[Doc]:
+def incidents(warehouse: "Warehouse", _part: Part, now: datetime) -> list[Doc]:
     """All incidents: proposed first, then open ones, then closed ones, the newest first in each."""
     docs = [incident_doc(row) for row in warehouse.rows("incident_list")]
+    found = map(_doc, warehouse.rows("incident_coverage", now=now))
+    read = completeness.by_incident(found)
+    for doc in docs:
+        doc["completeness"] = completeness.brief(read[doc["id"]], now)
     return sorted(docs, key=lambda doc: (doc["rank"], -doc["opened_at"].timestamp()))
 
 
-def incident(warehouse: "Warehouse", part: Part, _now: datetime) -> Doc | None:
-    """One incident with its updates and its posts per minute. None when there is none."""
+def incident(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
+    """One incident: its updates, its posts per minute, how much was read. None without any."""
     rows = warehouse.rows("incident", id=part.id)
     if not rows:
         return None
     doc = incident_doc(rows[0])
     found = warehouse.rows("incident_timeline", id=part.id)
     doc["timeline"] = _timeline(found)
+    read = map(_doc, warehouse.rows("incident_coverage", id=part.id, now=now))
+    doc["completeness"] = completeness.told(read, now)
     return doc
 
 

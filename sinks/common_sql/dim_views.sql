@@ -169,43 +169,13 @@ FROM (
 -- Gaps by source and track. One of a whole source ('') is one of each track that it was read by, too, if
 -- it began while that was read.
 CREATE VIEW coverage_gap AS
-SELECT source, track, from_at, to_at, cause FROM fct_coverage WHERE is_gap AND to_at > from_at
-UNION
-SELECT t.source, t.track, greatest(g.from_at, t.from_at) AS from_at, g.to_at, g.cause
-FROM (
-    SELECT source, from_at, to_at, cause FROM fct_coverage WHERE is_gap AND track = ''
-) g
-JOIN (
-    SELECT source, track, min(from_at) AS from_at, max(to_at) AS to_at FROM fct_coverage
-    WHERE track <> '' AND to_at > from_at GROUP BY source, track
-) t ON t.source = g.source
-WHERE g.to_at > t.from_at AND g.from_at <= t.to_at;
+SELECT * FROM @coverage_gap_of(fct_coverage) g;
 
 -- name: coverage_span
 -- Coverage by source and track ('' for all), with spans that meet or overlap made one: what was told
 -- at all (kind told), and what was blind (kind blind).
 CREATE VIEW coverage_span AS
-SELECT kind, source, track, min(from_at) AS from_at, max(to_at) AS to_at
-FROM (
-    SELECT kind, source, track, from_at, to_at,
-        sum(begins) OVER (PARTITION BY kind, source, track ORDER BY from_at, to_at
-            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
-    FROM (
-        SELECT kind, source, track, from_at, to_at,
-            CASE WHEN from_at <= max(to_at) OVER (PARTITION BY kind, source, track
-                ORDER BY from_at, to_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-                THEN 0 ELSE 1 END AS begins
-        FROM (
-            SELECT 'told' AS kind, source, track, from_at, to_at FROM fct_coverage
-            WHERE to_at > from_at
-            UNION ALL
-            SELECT 'told', source, track, from_at, to_at FROM coverage_gap
-            UNION ALL
-            SELECT 'blind', source, track, from_at, to_at FROM coverage_gap
-        ) both_kinds
-    ) marked
-) numbered
-GROUP BY kind, source, track, island;
+SELECT * FROM @coverage_span_of(fct_coverage, coverage_gap) s;
 
 -- name: coverage_piece
 -- The spans cut by the hour (told and blind in ms, whole numbers so that their sums are the same in any

@@ -279,3 +279,49 @@ SELECT source, track, from_at, to_at, cause FROM coverage
 WHERE is_gap AND to_at > coalesce($since::timestamp, @long_ago)
 ORDER BY to_at DESC, from_at DESC, source, track
 LIMIT (coalesce($limit::bigint, 100));
+
+-- name: incident_coverage
+-- What was read for the incident $id (NULL: for each) from an hour before it began (from_at) until it
+-- ended or was dismissed, or $now (to_at): a row per source and track (NULL: all that it reads) of which
+-- anything is told then or in the week before. Told is what was read or blind: for how many seconds
+-- of that time, and from when to when (NULL: not at all; told_to_at may lie before it).
+WITH asked AS MATERIALIZED (
+    SELECT i.incident_id, i.tracks, i.started_at - INTERVAL '1 hour' AS from_at,
+        greatest(i.started_at, least($now::timestamp,
+            coalesce(i.resolved_at, o.resolved_at, w.updated_at, $now::timestamp))) AS to_at
+    FROM dim_incident i
+    LEFT JOIN dim_incident o ON o.incident_id = i.official_id
+    LEFT JOIN incident_word w ON w.incident_id = i.incident_id AND w.verb = 'dismiss'
+    WHERE $id::text IS NULL OR i.incident_id = $id::text
+), near AS MATERIALIZED (
+    -- Cut first: what all sources ever told would be put in order for one incident.
+    SELECT * FROM fct_coverage
+    WHERE to_at > (SELECT min(from_at) - INTERVAL '7 days' FROM asked)
+        AND from_at < (SELECT max(to_at) FROM asked)
+), gap AS MATERIALIZED (
+    SELECT * FROM @coverage_gap_of(near) g
+), piece AS (
+    SELECT a.incident_id, a.from_at, a.to_at, c.kind, c.source, c.track, c.cause,
+        CASE WHEN c.to_at > a.from_at THEN greatest(c.from_at, a.from_at) END AS piece_from_at,
+        least(c.to_at, a.to_at) AS piece_to_at
+    FROM asked a, (
+        SELECT kind, source, track, from_at, to_at, CAST(NULL AS text) AS cause
+        FROM @coverage_span_of(near, gap) s
+        UNION ALL
+        SELECT 'cause', source, track, from_at, to_at, cause FROM gap
+    ) c
+    WHERE c.from_at < a.to_at AND c.to_at > a.from_at - INTERVAL '7 days'
+        AND (c.track = '' OR a.tracks = @no_words OR @holds(a.tracks, c.track))
+)
+SELECT incident_id, source, nullif(track, '') AS track, from_at, to_at,
+    min(CASE WHEN kind = 'told' THEN piece_from_at END) AS told_from_at,
+    max(CASE WHEN kind = 'told' THEN piece_to_at END) AS told_to_at,
+    coalesce(sum(CASE WHEN kind = 'told' THEN @seconds(piece_to_at, piece_from_at) END), 0)
+        AS seconds_told,
+    coalesce(sum(CASE WHEN kind = 'blind' THEN @seconds(piece_to_at, piece_from_at) END), 0)
+        AS seconds_blind,
+    array_to_string(@sorted_set(cause, cause IS NOT NULL AND piece_from_at IS NOT NULL), ', ')
+        AS causes
+FROM piece
+GROUP BY incident_id, source, track, from_at, to_at
+ORDER BY incident_id, source, track;

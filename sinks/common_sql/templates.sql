@@ -130,3 +130,42 @@ GROUP BY l.incident_id
 -- Whether a row of dim_incident (@1) supersedes another (@2); time and content only decide between twins.
 (@1.version, @1.recorded_at, @1.record::text COLLATE "C")
     > (@2.version, @2.recorded_at, @2.record::text COLLATE "C")
+
+-- name: coverage_gap_of
+-- Gaps by source and track, of rows of fct_coverage (@1): what the view coverage_gap says.
+SELECT source, track, from_at, to_at, cause FROM @1 WHERE is_gap AND to_at > from_at
+UNION
+SELECT t.source, t.track, greatest(g.from_at, t.from_at) AS from_at, g.to_at, g.cause
+FROM (
+    SELECT source, from_at, to_at, cause FROM @1 WHERE is_gap AND track = ''
+) g
+JOIN (
+    SELECT source, track, min(from_at) AS from_at, max(to_at) AS to_at FROM @1
+    WHERE track <> '' AND to_at > from_at GROUP BY source, track
+) t ON t.source = g.source
+WHERE g.to_at > t.from_at AND g.from_at <= t.to_at
+
+-- name: coverage_span_of
+-- Rows of fct_coverage (@1) and their gaps (@2), with spans that meet or overlap made one: what the
+-- view coverage_span says.
+SELECT kind, source, track, min(from_at) AS from_at, max(to_at) AS to_at
+FROM (
+    SELECT kind, source, track, from_at, to_at,
+        sum(begins) OVER (PARTITION BY kind, source, track ORDER BY from_at, to_at
+            ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
+    FROM (
+        SELECT kind, source, track, from_at, to_at,
+            CASE WHEN from_at <= max(to_at) OVER (PARTITION BY kind, source, track
+                ORDER BY from_at, to_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+                THEN 0 ELSE 1 END AS begins
+        FROM (
+            SELECT 'told' AS kind, source, track, from_at, to_at FROM @1
+            WHERE to_at > from_at
+            UNION ALL
+            SELECT 'told', source, track, from_at, to_at FROM @2
+            UNION ALL
+            SELECT 'blind', source, track, from_at, to_at FROM @2
+        ) both_kinds
+    ) marked
+) numbered
+GROUP BY kind, source, track, island

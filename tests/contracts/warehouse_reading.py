@@ -268,6 +268,59 @@ class ReadingContract:
         assert warehouse.rows("coverage_gaps", limit=1) == [newer]
         assert warehouse.rows("coverage_gaps", since=minutes(9)) == [newer]
 
+    def test_an_incident_tells_what_was_read_for_it(self, warehouse: Warehouse) -> None:
+        """From an hour before it began until its end or now, by source and track of its own."""
+
+        def covered(start: float, end: float, *, source: str, **more: str | bool) -> Coverage:
+            span = {"from_at": minutes(start), "to_at": minutes(end)}
+            return Coverage.model_validate({"source": source} | span | more)
+
+        gap = {"is_gap": True, "cause": "disconnected"}
+        words = [
+            covered(-300, 30, source="a"),
+            covered(30, 42, source="a", **gap),
+            covered(35, 38, source="a", is_gap=True, cause="away"),
+            covered(42, 300, source="a"),
+            covered(-30, 20, source="b", track="acme"),
+            covered(-30, 20, source="b", track="another"),
+            covered(-600, -100, source="c"),
+            covered(-90, -70, source="c", **gap),
+            covered(-30 * 24 * 60, -8 * 24 * 60, source="left out long since"),
+            covered(70, 90, source="taken in afterwards"),
+        ]
+        warehouse.write(Rows(incidents=[incident()], coverage=words), START)
+        rows = warehouse.rows("incident_coverage", id=OFFICIAL, now=minutes(60))
+        assert rows == warehouse.rows("incident_coverage", now=minutes(60))
+        assert warehouse.rows("incident_coverage", id=PROPOSAL, now=minutes(60)) == []
+        assert {(row["from_at"], row["to_at"]) for row in rows} == {(minutes(-60), minutes(60))}
+        names = ("source", "track", "told_from_at", "told_to_at", "seconds_told", "seconds_blind")
+        assert [tuple(row[name] for name in names) for row in rows] == [
+            ("a", None, minutes(-60), minutes(60), 7200, 720),
+            ("b", "acme", minutes(-30), minutes(20), 3000, 0),
+            ("c", None, None, minutes(-70), 0, 0),
+        ]
+        assert [row["causes"] or None for row in rows] == ["away, disconnected", None, None]
+
+    def test_what_is_read_after_an_incident_is_over_is_not_asked_for(
+        self, warehouse: Warehouse
+    ) -> None:
+        """Its end is its own, or when a person dismissed it, or its official incident's."""
+        over = incident("groundswell:over", status="proposed")
+        became = incident(PROPOSAL, status="proposed", official_id=OFFICIAL)
+        ended = incident(status="resolved").model_copy(update={"resolved_at": minutes(30)})
+        read = Coverage(source="a", from_at=minutes(-99), to_at=minutes(99))
+        dismissed = decision("d", "dismiss", over.id, "", at=40)
+        incidents = [over, became, ended]
+        warehouse.write(
+            Rows(incidents=incidents, coverage=[read], decisions=[dismissed]), minutes(40)
+        )
+        rows = warehouse.rows("incident_coverage", now=minutes(60))
+        assert {row["incident_id"]: row["to_at"] for row in rows} == {
+            over.id: minutes(40),
+            PROPOSAL: minutes(30),
+            OFFICIAL: minutes(30),
+        }
+
     def test_what_a_source_has_cost_is_its_newest_word_on_each_day(
         self, warehouse: Warehouse
     ) -> None:

@@ -1,26 +1,20 @@
 """The page in a real browser: what a person sees, does, and is protected from."""
 
-import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from playwright.sync_api import Page as Tab
 
 from pipeline.model import Coverage, Decision
 from pipeline.ports import Rows
+from tests.web.browsing import PATIENCE, is_live
 from tests.web.scene import OFFICIAL, PROPOSAL, Page, feedback, official, proposal
 
-CHROMIUM = Path(os.environ.get("GROUNDSWELL_CHROMIUM", "/usr/bin/chromium"))
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 #: What the product promises from arrival to the page, in ms.
 PROMISED = 2_000
-#: For everything that the speed of a machine may delay, in ms.
-PATIENCE = 20_000
 HOSTILE = (
     "<script>window.ran = 1</script>",
     "<img src=x onerror='window.ran = 1'>",
@@ -35,44 +29,6 @@ HOSTILE = (
 )
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        reason = f"{CHROMIUM} is missing: apt-get install chromium"
-        if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield chromium
-        chromium.close()
-
-
-@pytest.fixture
-def tab(browser: Browser) -> Iterator[Tab]:
-    """A tab that must stay without console errors, script errors and CSP violations."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    tab.set_default_timeout(PATIENCE)
-    troubles: list[str] = []
-
-    def listen(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            troubles.append(message.text)
-
-    tab.on("console", listen)
-    tab.on("pageerror", lambda error: troubles.append(str(error)))
-    yield tab
-    context.close()
-    assert troubles == []
-
-
-def is_live(tab: Tab) -> None:
-    """Waits until the stream runs and the first rows (or their absence) are drawn."""
-    expect(tab.locator("#state")).to_have_attribute("data-state", "running", timeout=PATIENCE)
-    expect(tab.locator("#empty")).not_to_contain_text("Loading", timeout=PATIENCE)
 
 
 def _appears(page: Page, tab: Tab, text: str) -> bool:

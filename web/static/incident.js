@@ -1,6 +1,6 @@
 // One incident: what is known, the official word, its posts with reasons, and a person's decisions.
 import { $, button, decide, el, follow, foreignLink, keyed, lead, ownLink, pageId, say, span, takeRows, when } from "./page.js";
-import { badge, percent, pill, postRow, reasons } from "./parts.js";
+import { badge, counted, percent, pill, postRow, reasons } from "./parts.js";
 import { minuteChart } from "./chart.js";
 
 const CLOSED = new Set(["resolved", "postmortem", "dismissed"]);
@@ -44,9 +44,10 @@ function showHead() {
     about.push(ownLink("incidents", incident.official_id, {}, el("bdi", {}, whole()?.title ?? "the official incident")), ".");
   }
   $("about").replaceChildren(...about);
+  showCompleteness(incident.completeness);
   $("facts").replaceChildren(...[
-    fact("Witnesses", el("b", {}, String(incident.witnesses ?? 0))),
-    fact("Posts", el("b", {}, String(incident.mentions ?? 0))),
+    fact("Witnesses", el("b", {}, ...counted(incident.witnesses, incident.completeness))),
+    fact("Posts", el("b", {}, ...counted(incident.mentions, incident.completeness))),
     fact("First report", when(incident.first_report_at)),
     fact(incident.is_proposed ? "Proposed" : "Officially opened", when(incident.opened_at)),
     fact("Crowd against official", el("b", {}, comparison())),
@@ -55,6 +56,13 @@ function showHead() {
     names(incident.components) ? fact("Components", names(incident.components)) : null,
     names(incident.regions) ? fact("Regions", names(incident.regions)) : null,
   ].filter(Boolean));
+}
+
+/** What was not seen of the time that the counts are of; nothing when all was. */
+function showCompleteness({ words, is_complete: isComplete } = {}) {
+  $("completeness").hidden = !words;
+  $("completeness").className = `completeness ${isComplete === false ? "blind" : "dim"}`;
+  $("completeness").replaceChildren(el("bdi", {}, words));
 }
 
 function showOfficial() {

@@ -80,13 +80,19 @@ export function reasons(evidence) {
       reason.weight ? el("span", { class: "weight dim" }, ` ${reason.weight > 0 ? "+" : "−"}${Math.abs(reason.weight).toFixed(1)}`) : null)));
 }
 
+/** A count of an incident: with "≥" before it where not all was read, which is said aloud as words. */
+export function counted(count, { is_complete: isComplete, words } = {}) {
+  if (isComplete !== false) return [String(count ?? 0)];
+  return [el("span", { class: "bound", title: words, "aria-hidden": "true" }, "≥ "), el("span", { class: "unseen" }, "at least "), String(count ?? 0)];
+}
+
 export function incidentCard(incident) {
-  const facts = [`${incident.witnesses ?? 0} witnesses`, `${incident.mentions ?? 0} posts`];
-  if (incident.lead_seconds > 0) facts.push(`proposed ${lead(incident.lead_seconds)} the official opening`);
+  const facts = [...counted(incident.witnesses, incident.completeness), " witnesses · ", ...counted(incident.mentions, incident.completeness), " posts"];
+  if (incident.lead_seconds > 0) facts.push(` · proposed ${lead(incident.lead_seconds)} the official opening`);
   return el("li", { class: "card" },
     el("p", { class: "pills" }, pill(incident.status), incident.is_proposed ? badge("ours", "proposed by us") : badge("theirs", "official"), when(incident.opened_at)),
     el("p", { class: "name" }, ownLink("incidents", incident.id, {}, el("bdi", {}, incident.title))),
-    el("p", { class: "dim" }, facts.join(" · ")));
+    el("p", { class: "dim" }, ...facts));
 }
 
 /** What reading has cost, in the currency of the settings. */
