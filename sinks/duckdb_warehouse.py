@@ -26,7 +26,7 @@ from sinks.dialect import QUERIES, VIEWS, Dialect
 from sinks.duckdb_file import DuckDBFile, snapshot_path
 from sinks.duckdb_query import answer
 from sinks.duckdb_troubles import Owned, foreign
-from sinks.duckdb_write import DuckDBUpserts
+from sinks.duckdb_write import DuckDBUpserts, KnownKeys
 from sinks.keys import Keys, read_key, read_or_make_key
 from sinks.ledger import HELD, Ledger, unknown
 from sinks.migrations import PROGRAM_KEY, SCHEMA
@@ -73,6 +73,7 @@ class DuckDBWarehouse:
         self._rollups = DUCKDB.load("rollups")
         self._writing = threading.Lock()
         self._rolling = threading.Lock()
+        self._known = KnownKeys()
         self._revision = 0
         self._holds_erased = False
         self._ledger = Ledger(path.with_name(path.name + ".erased"))
@@ -166,7 +167,7 @@ class DuckDBWarehouse:
     def _write(self, keys: Keys, at: datetime) -> Iterator[Write]:
         """A write in a transaction of its own; what it erased is noted with it."""
         with self._file.transaction() as cursor:
-            upserts = DuckDBUpserts(cursor, self._upserts)
+            upserts = DuckDBUpserts(cursor, self._upserts, self._known)
             write = Write(upserts, keys, at, self._arrival, has_removals=self._has_removals)
             yield write
             if write.erased and not self._holds_erased:

@@ -1,21 +1,21 @@
--- ON CONFLICT … DO UPDATE reads every column of every row that it replaces from another part of the
--- file: 500 of 5,000 rows took three quarters of a write. So what is new goes in first, and the rest
--- is looked up by the index ($held: keys as constants, a join would read the whole table), taken away
--- and put in anew. See duckdb_write.py.
+-- What is looked up by the index, instead of joins that would read the whole table: $held stands for
+-- the keys as constants. See duckdb_write.py.
 
--- name: fct_mention_new
--- What was not there yet; the ids of it.
-INSERT INTO fct_mention BY NAME SELECT * FROM batch ON CONFLICT (id) DO NOTHING RETURNING id;
-
--- name: fct_mention_newer
--- The rows that replace others, of the rest.
+-- name: fct_mention_replaced
+-- Of mentions that may be there already the rows to insert: those that are not, and those that replace
+-- what is held.
 SELECT b.* REPLACE (
-    CASE WHEN @is_newer_mention(b, m) THEN greatest(b.valid_from, m.valid_from)
-        ELSE m.valid_from END AS valid_from),
-    @left_at(b, m) AS left_at, @left_groups(b, m) AS left_groups
-FROM fct_mention m JOIN batch b ON b.id = m.id
-WHERE m.id IN ($held) AND (@is_newer_mention(b, m)
-    OR (b.version = m.version AND b.model = m.model AND b.seen_at < m.seen_at));
+        CASE WHEN @is_newer_mention(b, m) THEN greatest(b.valid_from, m.valid_from)
+            ELSE coalesce(m.valid_from, b.valid_from) END AS valid_from),
+    CASE WHEN m.id IS NOT NULL THEN @left_at(b, m) END AS left_at,
+    CASE WHEN m.id IS NOT NULL THEN @left_groups(b, m) END AS left_groups,
+    m.id IS NOT NULL AS is_held, coalesce(@is_newer_mention(b, m), FALSE) AS is_newer
+FROM batch b LEFT JOIN (
+    SELECT id, version, model, seen_at, event_at, valid_from, repeat_group, left_at, left_groups
+    FROM fct_mention WHERE id IN ($held)
+) m ON m.id = b.id
+WHERE m.id IS NULL OR @is_newer_mention(b, m)
+    OR (b.version = m.version AND b.model = m.model AND b.seen_at < m.seen_at);
 
 -- name: fct_mention_past
 -- Instead of reading the whole table: what they supersede, before they do.
@@ -42,21 +42,10 @@ WHERE @is_newer_mention(b, m);
 -- Makes room for them.
 DELETE FROM fct_mention WHERE id IN ($held);
 
--- name: mention_private_new
--- What was not there yet; the ids of it.
-INSERT INTO mention_private BY NAME SELECT * FROM batch
-ON CONFLICT (mention_id) DO NOTHING RETURNING mention_id;
-
--- name: mention_private_newer
--- The rows that replace others, of the rest.
-SELECT b.* FROM mention_private m JOIN batch b ON b.mention_id = m.mention_id
-WHERE m.mention_id IN ($held) AND @is_newer_mention(b, m);
-
 -- name: mention_private_gone
--- Makes room for them.
+-- Makes room for newer words.
 DELETE FROM mention_private WHERE mention_id IN ($held);
 
--- name: fct_link_new
--- What was not there yet; mention and incident of it.
-INSERT INTO fct_link BY NAME SELECT * FROM batch
-ON CONFLICT (mention_id, incident_id) DO NOTHING RETURNING mention_id, incident_id;
+-- name: erased_among
+-- Instead of the common one.
+SELECT id FROM fct_mention WHERE id IN ($held) AND is_erased;
