@@ -22,7 +22,7 @@ from collectors.x.source import X
 from pipeline.clock import ManualClock
 from pipeline.model import Mention
 from pipeline.tracks import Track
-from tests.contracts.platform import Listener
+from tests.contracts.listening import Listener
 from tests.servers import x
 from tests.servers.platform import served
 

@@ -100,15 +100,20 @@ def run_enrich(options: argparse.Namespace) -> int:
     )
     matcher = Matcher(known.track) if known.track else None
     strangers = Strangers()
-    read = bad = 0
+    read = bad = linked = 0
     for lines in _batches():
-        answers = _answers(lines, read, enricher, matcher, known.privacy.mask, strangers)
+        answers, links = _answers(lines, read, enricher, matcher, known.privacy.mask, strangers)
         bad += sum(answer.startswith(b'{"error"') for answer in answers)
+        linked += links
         read += len(lines)
         sys.stdout.buffer.write(b"\n".join(answers) + b"\n")
         sys.stdout.buffer.flush()
     if told := strangers.told():
         print(told, file=sys.stderr)
+    if read and options.incidents and not known.track and not linked:
+        from config.replaying import NO_TRACK
+
+        print(NO_TRACK, file=sys.stderr)
     print(f"{read:,} lines, {bad:,} unreadable", file=sys.stderr)
     return 0
 
@@ -120,8 +125,8 @@ def _answers(
     matcher: "Matcher | None",
     mask: bool,
     strangers: "Strangers",
-) -> list[bytes]:
-    """One line of output for each line of input, in the same order."""
+) -> tuple[list[bytes], int]:
+    """One line of output for each line of input, in the same order; how many links they tell."""
     import orjson
 
     from pipeline.decoding import load, read
@@ -140,9 +145,11 @@ def _answers(
         strangers.look(load(line))
         mentions.append(prepare(mention, mention.seen_at, matcher, mask))
         places.append(place)
+    links = 0
     for place, feedback in zip(places, enricher(mentions) if mentions else [], strict=True):
         answers[place] = feedback.to_json()
-    return answers
+        links += len(feedback.links)
+    return answers, links
 
 
 def _batches() -> Iterator[list[bytes]]:

@@ -217,6 +217,25 @@ def test_a_replay_says_why_nothing_was_linked(tmp_path: Path) -> None:
     assert "groundswell deadletter list" in said
 
 
+def test_enrich_says_why_nothing_was_linked(tmp_path: Path) -> None:
+    """Once, where incidents were given; not where posts bring their tracks, or none were read."""
+    incidents = tmp_path / "incidents.jsonl"
+    told = {"id": "status:7", "title": "Checkout is down", "status": "investigating"}
+    lines(incidents, [told | {"started_at": "2026-03-02T08:55:00Z", "tracks": ["acme"]}])
+    plain = post(1, "checkout is down, nothing works")
+    said = []
+    for asked, given in [
+        (("--incidents", incidents), [plain, plain]),
+        (("--incidents", incidents), [plain | {"tracks": ["acme"]}]),
+        (("--incidents", incidents), []),
+        ((), [plain]),
+    ]:
+        read = "\n".join(map(json.dumps, given)).encode()
+        done = run("enrich", *asked, cwd=tmp_path, given=read)
+        said.append(done.stderr.count(b"no [[track]] in the settings"))
+    assert said == [1, 0, 0, 0]
+
+
 def test_forgetting_what_is_not_there_is_said(tmp_path: Path) -> None:
     """A receipt over nothing looks as if it had erased; an id that was mistyped must not."""
     lines(tmp_path / "posts.jsonl", [post(1, "hello")])
