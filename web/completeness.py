@@ -57,8 +57,9 @@ def by_incident(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 def _share(row: Row) -> float:
     """How much of the whole time was read, 0 to 1, in hundredths so that it seldom changes."""
-    whole = (row["to_at"] - row["from_at"]).total_seconds()
-    return round(max(row["seconds_told"] - row["seconds_blind"], 0) / whole, 2)
+    whole: timedelta = row["to_at"] - row["from_at"]
+    read: float = max(row["seconds_told"] - row["seconds_blind"], 0)
+    return round(read / whole.total_seconds(), 2)
 
 
 def _least(rows: Sequence[Row]) -> Row:

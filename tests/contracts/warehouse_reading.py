@@ -275,7 +275,7 @@ class ReadingContract:
             span = {"from_at": minutes(start), "to_at": minutes(end)}
             return Coverage.model_validate({"source": source} | span | more)
 
-        gap = {"is_gap": True, "cause": "disconnected"}
+        gap: dict[str, Any] = {"is_gap": True, "cause": "disconnected"}
         words = [
             covered(-300, 30, source="a"),
             covered(30, 42, source="a", **gap),
