@@ -10,6 +10,7 @@ import pytest
 from sinks.postgres_warehouse import PostgresWarehouse
 from tests.servers.fixtures import served
 from tests.servers.postgres import PostgresServer
+from tests.sinks.clickhouse_helpers import new_database
 from tests.sinks.postgres_helpers import KEY, MakeOn, drop
 
 
@@ -53,3 +54,21 @@ def make_on(postgres_server: PostgresServer) -> Iterator[MakeOn]:
     for warehouse in made:
         warehouse.close()
     drop(postgres_server.url, [schema])
+
+
+@pytest.fixture(scope="session")
+def clickhouse_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the one engine of ClickHouse that a process may have keeps its files."""
+    return tmp_path_factory.mktemp("clickhouse")
+
+
+@pytest.fixture(scope="session")
+def clickhouse_engine(clickhouse_folder: Path) -> str:
+    """Its address, without a database."""
+    return f"chdb://{clickhouse_folder}?database="
+
+
+@pytest.fixture
+def clickhouse_url(clickhouse_engine: str) -> str:
+    """The address of a new and empty database in it."""
+    return new_database(clickhouse_engine)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("chdb", reason="the engine of ClickHouse is missing: make clickhouse")
@@ -28,7 +28,6 @@ from sinks.duckdb_warehouse import DUCKDB, DuckDBWarehouse
 from tests.config.export_loader import DAY, days, export
 from tests.config.export_moves import MOVES, after_move, named
 from tests.contracts.warehouse import WarehouseContract, in_two_orders
-from tests.contracts.warehouse_crowd import CrowdContract
 from tests.contracts.warehouse_faults import EVERYTHING, HELD, Crash
 from tests.contracts.warehouse_history import breaks, ends_in_the_present, written_apart
 from tests.contracts.warehouse_reading import Make
@@ -46,78 +45,23 @@ from tests.contracts.warehouse_words import (
     view,
     worlds,
 )
+from tests.sinks.clickhouse_helpers import FEW, new_database, run
 from tests.sinks.postgres_helpers import KEY
-
-#: Cases of the contract of the crowd that need no view of it.
-TOLD = frozenset(
-    case
-    for case in vars(CrowdContract)
-    if any(
-        part in case
-        for part in ("rumour", "since_it_ended", "of_another_incident", "witnesses_by_the_hour")
-    )
-)
-#: A database and all its views take a second to make: a few examples must do.
-FEW = settings(
-    max_examples=3,
-    deadline=None,
-    suppress_health_check=[
-        HealthCheck.function_scoped_fixture,
-        HealthCheck.differing_executors,
-        HealthCheck.too_slow,
-    ],
-)
-
-
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the one engine that a process may have keeps its files."""
-    return tmp_path_factory.mktemp("clickhouse")
-
-
-@pytest.fixture(scope="session")
-def engine(folder: Path) -> str:
-    """Its address, without a database."""
-    return f"chdb://{folder}?database="
-
-
-@pytest.fixture
-def url(engine: str) -> str:
-    """The address of a new and empty database."""
-    return new_database(engine)
-
-
-def new_database(engine: str) -> str:
-    """The address of a new and empty database."""
-    name = f"test_{secrets.token_hex(6)}"
-    run(f"{engine}default", f"CREATE DATABASE {name}")
-    return engine + name
-
-
-def run(url: str, *statements: str) -> None:
-    """Runs statements as the database's owner might."""
-    connection = ClickHouseLink(url, "url").open()
-    for statement in statements:
-        connection.run(statement)
-    connection.close()
 
 
 class TestContract(WarehouseContract):
     @pytest.fixture(autouse=True)
     def _not_here_yet(self, request: pytest.FixtureRequest) -> None:
-        """The crowd is not told yet, and there are no counts at rest to go wrong."""
-        case = request.function.__name__
-        if case in vars(CrowdContract) and case not in TOLD:
-            pytest.xfail("the view crowd is empty on ClickHouse: it takes too long to be planned")
-        if case in vars(RollupContract):
+        """There are no counts at rest to go wrong."""
+        if request.function.__name__ in vars(RollupContract):
             pytest.skip("ClickHouse counts when it is asked")
 
     @pytest.fixture
-    def make(self, engine: str) -> Iterator[Make]:
+    def make(self, clickhouse_engine: str) -> Iterator[Make]:
         made: list[ClickHouseWarehouse] = []
 
         def make() -> ClickHouseWarehouse:
-            made.append(ClickHouseWarehouse(new_database(engine), key=KEY))
+            made.append(ClickHouseWarehouse(new_database(clickhouse_engine), key=KEY))
             return made[-1]
 
         yield make
@@ -147,17 +91,15 @@ class TestContract(WarehouseContract):
 
 @FEW
 @given(words=worlds())
-def test_it_answers_as_duckdb(engine: str, tmp_path: Path, words: list[Word]) -> None:
+def test_it_answers_as_duckdb(clickhouse_engine: str, tmp_path: Path, words: list[Word]) -> None:
     """The same words, written in the same batches, give the same views and the page's answers."""
-    ours = ClickHouseWarehouse(new_database(engine), key=KEY)
+    ours = ClickHouseWarehouse(new_database(clickhouse_engine), key=KEY)
     other = DuckDBWarehouse(tmp_path / secrets.token_hex(6), key=KEY)
     half = len(words) // 2
     for batch in (words[:half], words[half:]):
         told = ours.write(rows_of(batch), START)
         assert sorted(told) == sorted(other.write(rows_of(batch), START))
-    found, wanted = all_views(ours), all_views(other)
-    del found["crowd"], wanted["crowd"]  # not told here yet
-    assert found == wanted
+    assert all_views(ours) == all_views(other)
     asked: list[tuple[str, dict[str, Any]]] = [
         ("newest_feedback", {}),
         ("newest_feedback", {"linked": True, "track": "acme"}),
@@ -174,10 +116,10 @@ def test_it_answers_as_duckdb(engine: str, tmp_path: Path, words: list[Word]) ->
 
 
 def test_tables_and_views_have_the_columns_that_they_have_elsewhere(
-    url: str, tmp_path: Path
+    clickhouse_url: str, tmp_path: Path
 ) -> None:
     """In any order; who changes a table for the others changes it here."""
-    ours = ClickHouseWarehouse(url, key=KEY)
+    ours = ClickHouseWarehouse(clickhouse_url, key=KEY)
     other = DuckDBWarehouse(tmp_path / "w.duckdb", key=KEY)
     at_rest = {"left_at", "left_groups", "left_names"}  # for counts that are not kept here
     names = [*TABLES, *DUCKDB.views(*VIEWS)]
@@ -191,11 +133,11 @@ def test_tables_and_views_have_the_columns_that_they_have_elsewhere(
 
 
 def test_a_crash_between_any_two_statements_on_the_server(
-    url: str, engine: str, monkeypatch: pytest.MonkeyPatch
+    clickhouse_url: str, clickhouse_engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was erased is never seen again, and the same batch written once more ends the same."""
-    undisturbed = ClickHouseWarehouse(new_database(engine), key=KEY)
-    warehouse = ClickHouseWarehouse(url, key=KEY)
+    undisturbed = ClickHouseWarehouse(new_database(clickhouse_engine), key=KEY)
+    warehouse = ClickHouseWarehouse(clickhouse_url, key=KEY)
     for each in (undisturbed, warehouse):
         each.write(HELD, START)
     # A post keeps its author.
@@ -229,10 +171,10 @@ def test_a_crash_between_any_two_statements_on_the_server(
         each.close()
 
 
-def test_bytes_are_gone(url: str, folder: Path) -> None:
+def test_bytes_are_gone(clickhouse_url: str, clickhouse_folder: Path) -> None:
     """After an erasure no file of the engine holds the text, the handle or the address."""
     told = "my unmistakable words about the shop"
-    warehouse = ClickHouseWarehouse(url, key=KEY)
+    warehouse = ClickHouseWarehouse(clickhouse_url, key=KEY)
     gone = feedback("4711", author="ann-0815", text=told, links=[link(OFFICIAL)])
     warehouse.write(Rows(feedback=[feedback(1, text="keeps its words"), gone]), START)
     receipt = warehouse.erase(
@@ -240,9 +182,9 @@ def test_bytes_are_gone(url: str, folder: Path) -> None:
     )
     assert receipt["mentions"] == 1
     assert warehouse.sql("SELECT evidence FROM fct_link").rows == [(None,)]
-    held = [file for file in folder.rglob("*") if file.is_file()]
+    held = [file for file in clickhouse_folder.rglob("*") if file.is_file()]
     assert held
-    name = url.rpartition("=")[2]
+    name = clickhouse_url.rpartition("=")[2]
     for file in held:
         assert not any(
             word in file.read_bytes() for word in (told.encode(), b"ann-0815", b"handle-4711")
@@ -252,29 +194,33 @@ def test_bytes_are_gone(url: str, folder: Path) -> None:
     warehouse.close()
 
 
-def test_foreign_database_other_key_newer_version(url: str, engine: str) -> None:
+def test_foreign_database_other_key_newer_version(
+    clickhouse_url: str, clickhouse_engine: str
+) -> None:
     """Each is named for what it is, and nothing is written."""
-    assert not is_there(url, "url")
-    ClickHouseWarehouse(url, key=KEY).close()
-    assert is_there(url, "url")
+    assert not is_there(clickhouse_url, "url")
+    ClickHouseWarehouse(clickhouse_url, key=KEY).close()
+    assert is_there(clickhouse_url, "url")
     with pytest.raises(GiveUp, match="key does not belong"):
-        ClickHouseWarehouse(url, key=bytes(32))
+        ClickHouseWarehouse(clickhouse_url, key=bytes(32))
     newest = "(SELECT max(revision) + 1 FROM meta_row)"
-    run(url, f"INSERT INTO meta_row SELECT 'schema', '99', {newest}")
+    run(clickhouse_url, f"INSERT INTO meta_row SELECT 'schema', '99', {newest}")
     with pytest.raises(GiveUp, match="newer version"):
-        ClickHouseWarehouse(url, key=KEY)
-    run(url, f"INSERT INTO meta_row SELECT 'schema', '0', {newest} + 1")
+        ClickHouseWarehouse(clickhouse_url, key=KEY)
+    run(clickhouse_url, f"INSERT INTO meta_row SELECT 'schema', '0', {newest} + 1")
     with pytest.raises(GiveUp, match="groundswell migrate"):
-        ClickHouseWarehouse(url, key=KEY)
-    foreign = new_database(engine)
+        ClickHouseWarehouse(clickhouse_url, key=KEY)
+    foreign = new_database(clickhouse_engine)
     run(foreign, "CREATE TABLE theirs (a Int64) ENGINE = MergeTree ORDER BY a")
     with pytest.raises(GiveUp, match="another program"):
         ClickHouseWarehouse(foreign, key=KEY)
 
 
-def test_writers_come_one_after_the_other(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writers_come_one_after_the_other(
+    clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No row lost, no number given twice; who died with the lock is waited for, not forever."""
-    warehouses = [ClickHouseWarehouse(url, key=KEY) for _ in range(2)]
+    warehouses = [ClickHouseWarehouse(clickhouse_url, key=KEY) for _ in range(2)]
     failures: list[Exception] = []
 
     def write(warehouse: ClickHouseWarehouse, first: int) -> None:
@@ -295,7 +241,7 @@ def test_writers_come_one_after_the_other(url: str, monkeypatch: pytest.MonkeyPa
     assert failures == []
     found = warehouses[0].sql("SELECT count(*), count(DISTINCT arrival) FROM fct_mention").rows
     assert found == [(6, 6)]
-    connection = ClickHouseLink(url, "url").open()
+    connection = ClickHouseLink(clickhouse_url, "url").open()
     dead = WriterLock().held(connection)
     dead.__enter__()
     monkeypatch.setattr(clickhouse_write, "_WAIT", 0.0)
@@ -325,9 +271,9 @@ def test_writers_come_one_after_the_other(url: str, monkeypatch: pytest.MonkeyPa
         "SET readonly = 0",
     ],
 )
-def test_sql_reaches_nothing_else(url: str, text: str) -> None:
+def test_sql_reaches_nothing_else(clickhouse_url: str, text: str) -> None:
     """No file, no other server, no setting, no second statement."""
-    connection = ClickHouseLink(url, "url")
+    connection = ClickHouseLink(clickhouse_url, "url")
     from sinks.clickhouse_query import answer
 
     with connection.asking() as one_of_them, pytest.raises(Misuse):
@@ -383,10 +329,10 @@ def test_what_a_server_says(told: bytes, expected: type[Exception]) -> None:
 
 @pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
 def test_days_that_were_left_are_exported_again(
-    url: str, tmp_path: Path, move: tuple[Rows, Rows, set[int]]
+    clickhouse_url: str, tmp_path: Path, move: tuple[Rows, Rows, set[int]]
 ) -> None:
     """When a post was said before is not kept here: an edit has all days looked at."""
-    ours = ClickHouseWarehouse(url, key=KEY)
+    ours = ClickHouseWarehouse(clickhouse_url, key=KEY)
     again, held, new = after_move(ours, tmp_path, *move[:2])
     assert again >= named(move[2])
     assert held == new
