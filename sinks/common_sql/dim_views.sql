@@ -214,7 +214,7 @@ SELECT source, track, hour, CAST(told - blind AS double precision) / 1000 AS sec
     CAST(told - blind AS double precision) / 3600000 AS share
 FROM (
     SELECT source, nullif(track, '') AS track, hour, sum(told) AS told, sum(blind) AS blind,
-        array_to_string(@sorted_set(cause, cause IS NOT NULL), ', ') AS causes
+        @joined_set(cause, cause IS NOT NULL) AS causes
     FROM coverage_piece
     GROUP BY source, track, hour
 ) h

@@ -43,7 +43,7 @@ ORDER BY id;
 SELECT day AS date_day, source, nullif(track, '') AS track,
     CAST(sum(told) - sum(blind) AS double precision) / 1000 AS seconds_read,
     CAST(sum(blind) AS double precision) / 1000 AS seconds_blind,
-    array_to_string(@sorted_set(cause, cause IS NOT NULL), ', ') AS causes
+    @joined_set(cause, cause IS NOT NULL) AS causes
 FROM (
     SELECT date_trunc('day', hour) AS day, source, track, told, blind, cause FROM coverage_piece
 ) p

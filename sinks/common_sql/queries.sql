@@ -320,8 +320,7 @@ SELECT incident_id, source, nullif(track, '') AS track, from_at, to_at,
         AS seconds_told,
     coalesce(sum(CASE WHEN kind = 'blind' THEN @seconds(piece_to_at, piece_from_at) END), 0)
         AS seconds_blind,
-    array_to_string(@sorted_set(cause, cause IS NOT NULL AND piece_from_at IS NOT NULL), ', ')
-        AS causes
+    @joined_set(cause, cause IS NOT NULL AND piece_from_at IS NOT NULL) AS causes
 FROM piece
 GROUP BY incident_id, source, track, from_at, to_at
 ORDER BY incident_id, source, track;

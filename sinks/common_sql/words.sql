@@ -22,6 +22,10 @@ unnest(CASE WHEN @1 = ARRAY[]::text[] THEN ARRAY[NULL]::text[] ELSE @1 END)
 -- The different texts (@1) of a group for which something holds (@2), in order.
 array_agg(DISTINCT @1 ORDER BY @1) FILTER (WHERE @2)
 
+-- name: joined_set
+-- The same in one text; NULL without any.
+nullif(array_to_string(@sorted_set(@1, @2), ', '), '')
+
 -- name: first_of
 -- The value (@1) of a group's row that comes first in the order of two columns.
 (array_agg(@1 ORDER BY @2, @3))[1]

@@ -299,7 +299,9 @@ class ReadingContract:
             ("b", "acme", minutes(-30), minutes(20), 3000, 0),
             ("c", None, None, minutes(-70), 0, 0),
         ]
-        assert [row["causes"] or None for row in rows] == ["away, disconnected", None, None]
+        assert [row["causes"] for row in rows] == ["away, disconnected", None, None]
+        told = {row["causes"] for row in warehouse.rows("export_completeness")}
+        assert told == {"away, disconnected", "disconnected", None}
 
     def test_what_is_read_after_an_incident_is_over_is_not_asked_for(
         self, warehouse: Warehouse
