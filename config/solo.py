@@ -18,6 +18,9 @@ from pipeline.roles import install_stop_signals, pause
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from config.operating.report import Sight
+    from config.scale import Desk
+    from pipeline.ports import Clock, Warehouse
     from web.hooks import Hook
     from web.server import Server
 
@@ -70,55 +73,83 @@ def _server(
 def serve(known: Settings) -> None:
     """Runs ``web``: the page over the server warehouse; prints its address first."""
     from config import scale
-    from config.names import label_names
-    from config.operating.report import Sight
-    from web.app import create_app
-    from web.server import Server, bind
 
     scale.need(known)
     clock = SystemClock()
     crew = Crew(clock)
     install_stop_signals(crew.stop)
-    meters = Meters(clock, crew.roles)
-    desks: list[Any] = []
-
-    def sight() -> Sight:
-        desk = _desk(desks)
-        return Sight(known, clock, "running", broker=desk.broker, warehouse=desk.warehouse)
-
-    app = create_app(
-        warehouse=lambda: desks[0].warehouse if desks else None,
-        decide=lambda decision: _desk(desks).decide(decision),
-        forget=lambda removals: _desk(desks).forget(removals),
-        clock=clock,
-        token=secrets.token_urlsafe(24),
-        status=lambda: {"state": "running" if desks else "starting", "since": since},
-        names=label_names(known),
-        operations=Here(meters, lambda: bool(desks), sight),
-    )
-    since = clock.now().isoformat()
-    server = Server(app, bind(known.web.port, known.web.host))
-    server.start()
-    print(server.url, flush=True)
-
-    def load() -> None:
-        desk = _patiently(lambda: scale.Desk(known, clock), crew.stop)
-        if desk is not None:
-            meters.watch_broker(desk.broker)
-            meters.watch_standing(desk.warehouse)
-            desks.append(desk)
-
-    crew.start("load", load)
+    reception = _Reception(known, clock, Meters(clock, crew.roles))
+    server = _page(known, clock, reception)
+    crew.start("load", lambda: reception.open(crew.stop))
     crew.stop.wait()
     crew.join()
     server.close()
     crew.check()
 
 
-def _desk(desks: list[Any]) -> Any:
-    if not desks:
-        raise TryLater("still starting: try again in a few seconds")
-    return desks[0]
+class _Reception:
+    """Answers for the desk of the page's process, from before it is there."""
+
+    def __init__(self, known: Settings, clock: "Clock", meters: Meters) -> None:
+        self._known = known
+        self._clock = clock
+        self._desk: Desk | None = None
+        self._since = clock.now().isoformat()
+        self._meters = meters
+        self.here = Here(meters, lambda: self._desk is not None, self._sight)
+
+    def open(self, stop: threading.Event) -> None:
+        """Makes the desk, however long its servers are away; none when told to stop."""
+        from config import scale
+
+        desk = _patiently(lambda: scale.Desk(self._known, self._clock), stop)
+        if desk is not None:
+            self._meters.watch_broker(desk.broker)
+            self._meters.watch_standing(desk.warehouse)
+            self._desk = desk
+
+    @property
+    def desk(self) -> "Desk":
+        """The desk. Raises TryLater until it is there."""
+        if self._desk is None:
+            raise TryLater("still starting: try again in a few seconds")
+        return self._desk
+
+    def warehouse(self) -> "Warehouse | None":
+        """The desk's warehouse, None until it is there."""
+        return None if self._desk is None else self._desk.warehouse
+
+    def status(self) -> dict[str, str]:
+        """How the process stands, and since when."""
+        return {"state": "starting" if self._desk is None else "running", "since": self._since}
+
+    def _sight(self) -> "Sight":
+        from config.operating.report import Sight
+
+        broker, warehouse = self.desk.broker, self.desk.warehouse
+        return Sight(self._known, self._clock, "running", broker=broker, warehouse=warehouse)
+
+
+def _page(known: Settings, clock: "Clock", reception: _Reception) -> "Server":
+    """Serves the page, with a token of its own; its address goes to standard output."""
+    from config.names import label_names
+    from web.app import create_app
+    from web.server import Server, bind
+
+    app = create_app(
+        warehouse=reception.warehouse,
+        decide=lambda decision: reception.desk.decide(decision),
+        forget=lambda removals: reception.desk.forget(removals),
+        clock=clock,
+        token=secrets.token_urlsafe(24),
+        status=reception.status,
+        names=label_names(known),
+        operations=reception.here,
+    )
+    server = Server(app, bind(known.web.port, known.web.host))
+    server.start()
+    print(server.url, flush=True)
+    return server
 
 
 def _patiently(make: Any, stop: threading.Event) -> Any:
