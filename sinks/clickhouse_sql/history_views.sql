@@ -4,18 +4,7 @@
 -- name: mention_believed
 -- What was made of each mention, a row for all of it that ever counted; the present has no valid_to.
 CREATE VIEW mention_believed AS
-SELECT id, version, model, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, began AS valid_from,
+SELECT id, version, model, @believed(), began AS valid_from,
     lead(began) OVER (PARTITION BY id ORDER BY version, model_rank) AS valid_to,
     lead(arrival) OVER (PARTITION BY id ORDER BY version, model_rank) AS superseded
 FROM (
@@ -32,35 +21,13 @@ FROM (
 -- name: fct_mention_version
 -- What was made of a mention before: a row for every one that a newer one superseded. Without words.
 CREATE VIEW fct_mention_version AS
-SELECT id, version, model, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, valid_from, valid_to, superseded AS arrival
+SELECT id, version, model, @believed(), valid_from, valid_to, superseded AS arrival
 FROM mention_believed WHERE valid_to IS NOT NULL
 
 -- name: mention_history
 -- Instead of the common one: of the present, too, it is known since when it counts.
 CREATE VIEW mention_history AS
-SELECT id, version, model AS model_version, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, valid_from, valid_to
+SELECT id, version, model AS model_version, @believed(), valid_from, valid_to
 FROM mention_believed
 
 -- name: link_believed

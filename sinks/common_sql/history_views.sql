@@ -7,32 +7,10 @@
 -- models, by the time it was written here; the present one has no valid_to. People's words stand in
 -- decisions. repeat_kind is what it was taken for on arrival.
 CREATE VIEW mention_history AS
-SELECT id, version, model AS model_version, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, valid_from, valid_to
+SELECT id, version, model AS model_version, @believed(), valid_from, valid_to
 FROM fct_mention_version
 UNION ALL
-SELECT id, version, model, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, valid_from, CAST(NULL AS timestamp)
+SELECT id, version, model, @believed(), valid_from, CAST(NULL AS timestamp)
 FROM fct_mention;
 
 -- name: link_said

@@ -6,30 +6,9 @@
 -- name: fct_mention_past
 -- What rows of a batch supersede, before they do.
 INSERT INTO fct_mention_version (
-    id, version, model, tracks, repeat_kind, repeat_group,
-    intent, intent_p, intent_sure,
-    topic, topic_p, topic_sure,
-    severity, severity_p, severity_sure,
-    sentiment, sentiment_p, sentiment_sure,
-    informative, informative_p, informative_sure,
-    noise, noise_p, noise_sure,
-    language, language_p, language_sure,
-    component, component_p, component_sure,
-    place, place_p, place_sure,
-    app_version, app_version_p, app_version_sure,
-    claims, place_in, valid_from, valid_to, arrival)
-SELECT m.id, m.version, m.model, m.tracks, m.repeat_kind, m.repeat_group,
-    m.intent, m.intent_p, m.intent_sure,
-    m.topic, m.topic_p, m.topic_sure,
-    m.severity, m.severity_p, m.severity_sure,
-    m.sentiment, m.sentiment_p, m.sentiment_sure,
-    m.informative, m.informative_p, m.informative_sure,
-    m.noise, m.noise_p, m.noise_sure,
-    m.language, m.language_p, m.language_sure,
-    m.component, m.component_p, m.component_sure,
-    m.place, m.place_p, m.place_sure,
-    m.app_version, m.app_version_p, m.app_version_sure,
-    m.claims, m.place_in, m.valid_from, greatest(b.valid_from, m.valid_from), b.arrival
+    id, version, model, @believed(), valid_from, valid_to, arrival)
+SELECT m.id, m.version, m.model, @believed(m.), m.valid_from,
+    greatest(b.valid_from, m.valid_from), b.arrival
 FROM fct_mention m JOIN @brought(fct_mention) b ON b.id = m.id
 WHERE @is_newer_mention(b, m);
 

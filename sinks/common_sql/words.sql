@@ -51,6 +51,22 @@ CAST(extract(epoch FROM @1 - @2) AS double precision)
 -- Whether a text (@1) names any of a list (@2), in capitals or not.
 EXISTS (SELECT 1 FROM unnest(@2) r WHERE strpos(lower(@1), lower(r)) > 0)
 
+-- name: believed
+-- What was made of a mention, as its history keeps it; @1 (nothing, or a name and its dot) stands before
+-- each column.
+@1tracks, @1repeat_kind, @1repeat_group,
+    @1intent, @1intent_p, @1intent_sure,
+    @1topic, @1topic_p, @1topic_sure,
+    @1severity, @1severity_p, @1severity_sure,
+    @1sentiment, @1sentiment_p, @1sentiment_sure,
+    @1informative, @1informative_p, @1informative_sure,
+    @1noise, @1noise_p, @1noise_sure,
+    @1language, @1language_p, @1language_sure,
+    @1component, @1component_p, @1component_sure,
+    @1place, @1place_p, @1place_sure,
+    @1app_version, @1app_version_p, @1app_version_sure,
+    @1claims, @1place_in
+
 -- name: json_text
 -- What stands under a key (@2) of a JSON object, as text.
 (@1 ->> @2)
