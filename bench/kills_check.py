@@ -27,7 +27,7 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "mentions_hourly": ("track", "hour", "intent", "topic"),
     "mention_history": ("id", "version", "model_version"),
     "link_history": ("id", "incident_id", "valid_from"),
-    "incident_history": ("incident_id", "valid_from", "decided_by", "status"),
+    "incident_history": ("incident_id", "valid_from", "valid_to"),
     "incident_as_known": ("incident_id", "valid_from"),
 }
 #: Statements that list all tables: name, and the statement that gives its rows as text.
@@ -54,7 +54,12 @@ Views = dict[str, list[dict[str, Any]]]
 
 def views_of(warehouse: Warehouse) -> Views:
     """All that is compared, without the times at which rows happened to be written."""
-    return {name: view(warehouse, name) for name in VIEWS}
+    return {name: [_plain(row) for row in view(warehouse, name)] for name in VIEWS}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """The row as every database has it: ClickHouse knows no lists that are NULL."""
+    return {name: None if value == [] else value for name, value in row.items()}
 
 
 class Truth:
