@@ -10,8 +10,8 @@ it again. A warehouse put back from a backup is noticed, and everything written 
 
 import fcntl
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,9 +26,17 @@ from pipeline.errors import Misuse, TryLater
 from pipeline.ports import Row
 
 #: Views that are exported by day of ``event_at``, and those that are written whole.
-BY_DAY: Final = ("feedback", "mention_tracks", "incident_feedback")
+BY_DAY: Final = (
+    "feedback",
+    "mention_tracks",
+    "incident_feedback",
+    "mention_history",
+    "link_history",
+)
 WHOLE: Final = (
     "incidents",
+    "incident_history",
+    "incident_as_known",
     "crowd",
     "rumours",
     "mentions_hourly",
@@ -89,17 +97,27 @@ class Export:
                 file, columns[part.view] = self._write(part)
                 files[file.path] = file
                 advance(done, len(parts))
+            left = self._remove_left(files)
+            held = files if start is None else {**before.files, **files}
             after = replace(
                 before,
                 number=next_number(self._folder, before),
                 watermark=mark["watermark"],
                 written_at=mark["written_at"],
                 columns=columns,
-                files=files if start is None else {**before.files, **files},
+                files={name: file for name, file in held.items() if name not in left},
             )
-            held = {} if start is None or since is not None else before.files
-            changed = [file for file in files.values() if held.get(file.path) != file]
-            return self._tell(before, after, changed, start, now)
+            # Whoever begins at a watermark may hold what this folder never did.
+            known = {} if start is None or since is not None else before.files
+            changed = [
+                file
+                for file in files.values()
+                if file.path not in left and known.get(file.path) != file
+            ]
+            gone = left if since is not None else left & before.files.keys()
+            if start is None:
+                gone = self._drop(before, after)
+            return self._tell(before, after, changed, gone, start, now)
 
     def erase(self, done: Row | None = None) -> tuple[int, Row | None]:
         """Writes the files anew that hold what was erased or hidden since the last run.
@@ -204,6 +222,21 @@ class Export:
         told = None if day is None else f"{day:%Y-%m-%d}"
         return File(name, view, told, rows, path.stat().st_size, sha256(path))
 
+    def _remove_left(self, files: Mapping[str, File]) -> set[str]:
+        """Removes the files just written of days that all posts have left; their names."""
+        days = {f.date_day for f in files.values() if f.view == BY_DAY[0] and not f.rows}
+        left = {f.path for f in files.values() if f.date_day is not None and f.date_day in days}
+        for name in left:
+            self._remove(name)
+        return left
+
+    def _remove(self, name: str) -> None:
+        """Removes a file of a day, and the day's folder if it was the last in it."""
+        path = self._folder / name
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.parent.rmdir()
+
     def _tombstones(self, number: int, since: int) -> File | None:
         """What was hidden or erased since; None for nothing."""
         path = self._folder / _TOMBSTONES / f"{number:06}.{self._form}"
@@ -217,10 +250,15 @@ class Export:
         return self._file(path, _TOMBSTONES, None, rows)
 
     def _tell(
-        self, before: State, after: State, changed: list[File], start: int | None, now: datetime
+        self,
+        before: State,
+        after: State,
+        changed: list[File],
+        gone: set[str],
+        start: int | None,
+        now: datetime,
     ) -> list[Path]:
         """Writes tombstones, manifest and state, in this order; the files that changed."""
-        gone = self._drop(before, after) if start is None else []
         dead = self._tombstones(after.number, -1 if start is None else start)
         for folder in {(self._folder / file.path).parent for file in changed}:
             sync(folder)
@@ -236,7 +274,7 @@ class Export:
                 "texts": self._texts,
                 "schema": {"form": FORM, "warehouse": self._schema(), "columns": after.columns},
                 "files": [asdict(file) for file in changed],
-                "gone": gone,
+                "gone": sorted(gone),
                 "tombstones": None if dead is None else asdict(dead),
                 "completeness": self._completeness(changed),
             }
@@ -246,16 +284,16 @@ class Export:
         after.save(self._folder, now)
         return [self._folder / file.path for file in [*changed, *([dead] if dead else [])]]
 
-    def _drop(self, before: State, after: State) -> list[str]:
+    def _drop(self, before: State, after: State) -> set[str]:
         """Removes days of which the warehouse holds nothing any more; their names."""
         here = {
             path.relative_to(self._folder).as_posix()
             for view in BY_DAY
             for path in self._folder.glob(f"{view}/date_day=*/{view}.{self._form}")
         }
-        gone = sorted((here | before.files.keys()) - after.files.keys())
+        gone = (here | before.files.keys()) - after.files.keys()
         for name in gone:
-            (self._folder / name).unlink(missing_ok=True)
+            self._remove(name)
         return gone
 
     def _schema(self) -> int:

@@ -21,8 +21,9 @@ def register(commands: Commands) -> None:
     export = commands.add_parser(
         "export",
         help="the views as Parquet or CSV, a file for each day",
-        description="Writes the stable views into a folder: feedback, mention_tracks and "
-        "incident_feedback by day (date_day=…), the others whole. Exporting again into the same "
+        description="Writes the stable views into a folder: feedback, mention_tracks, "
+        "incident_feedback and the histories of posts and links by day (date_day=…), the others "
+        "whole. Exporting again into the same "
         "folder writes the days anew of which anything changed, so that late links, people's words "
         "and erasures reach it; a manifest (manifests/N.json) names what changed, tombstones what "
         "was removed, for those who load it elsewhere. Texts, and reasons that quote them, only "

@@ -127,6 +127,46 @@ FROM incident_feedback f JOIN fct_mention m ON m.id = f.id
 WHERE m.event_at >= $from_at::timestamp AND m.event_at < $to_at::timestamp
 ORDER BY m.event_at, f.id, f.incident_id;
 
+-- name: export_mention_history
+-- The view mention_history, by the day on which the mention stands now.
+SELECT id, version, model_version, nullif(array_to_string(tracks, ', '), '') AS tracks, repeat_kind,
+    repeat_group,
+    intent, intent_p, intent_sure,
+    topic, topic_p, topic_sure,
+    severity, severity_p, severity_sure,
+    sentiment, sentiment_p, sentiment_sure,
+    informative, informative_p, informative_sure,
+    noise, noise_p, noise_sure,
+    language, language_p, language_sure,
+    component, component_p, component_sure,
+    place, place_p, place_sure,
+    app_version, app_version_p, app_version_sure,
+    nullif(array_to_string(claims, ', '), '') AS claims, place_in, valid_from, valid_to
+FROM mention_history
+WHERE id IN (SELECT id FROM fct_mention
+    WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp)
+ORDER BY id, valid_from, valid_to, version, model_version;
+
+-- name: export_link_history
+-- The view link_history, likewise.
+SELECT id, incident_id, link_state, link_p, link_by, decided_by, version, model_version,
+    incident_version, valid_from, valid_to
+FROM link_history
+WHERE id IN (SELECT id FROM fct_mention
+    WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp)
+ORDER BY id, incident_id, valid_from, valid_to, link_by, decided_by;
+
+-- name: export_incident_history
+-- The view incident_history.
+SELECT incident_id, status, told_status, verb, into_id, decided_by, valid_from, valid_to
+FROM incident_history ORDER BY incident_id, valid_from, valid_to;
+
+-- name: export_incident_as_known
+-- The view incident_as_known.
+SELECT incident_id, version, title, status, told_status, impact, official_id, is_proposed, verb,
+    into_id, decided_by, valid_from, valid_to
+FROM incident_as_known ORDER BY incident_id, valid_from, valid_to;
+
 -- name: export_incidents
 -- The view incidents.
 SELECT incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,

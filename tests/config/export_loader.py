@@ -35,7 +35,9 @@ class Loader:
             if manifest["is_full"]:
                 self.tables.clear()
             for file in manifest["files"]:
-                self.tables[file["path"]] = pq.read_table(self._folder / file["path"]).to_pylist()
+                path = self._folder / file["path"]
+                if path.exists():  # otherwise a later manifest tells that it is gone
+                    self.tables[file["path"]] = pq.read_table(path).to_pylist()
             for path in manifest["gone"]:
                 self.tables.pop(path, None)
             if manifest["tombstones"] is not None:

@@ -15,7 +15,7 @@ _HEAD: Final = [
     feedback(2, at=DAY, repeat="copy", group=1),
     feedback(3, at=2 * DAY, repeat="copy", group=1),
 ]
-#: What was there, what came after the export, and the days that read otherwise since.
+#: What was there, what came after the export, and the days with posts that read otherwise since.
 MOVES: Final[dict[str, tuple[Rows, Rows, set[int]]]] = {
     "to another day": (
         Rows(feedback=[feedback(1), feedback(2)]),
@@ -25,7 +25,7 @@ MOVES: Final[dict[str, tuple[Rows, Rows, set[int]]]] = {
     "the last of its day": (
         Rows(feedback=[feedback(1)]),
         Rows(feedback=[feedback(1, version=1, at=DAY)]),
-        {0, 1},
+        {1},
     ),
     "out of its group": (
         Rows(feedback=_HEAD),
@@ -44,7 +44,7 @@ AGAIN: Final = (
 )
 
 
-#: The tables with rows, by name.
+#: The tables by name.
 Tables = dict[str, list[dict[str, object]]]
 
 
@@ -59,17 +59,12 @@ def after_move(
     kept.write(after, START)
     again = days(export(kept, folder / "out"))
     loader.load()
-    return again, _filled(loader.tables), _filled(whole(kept, folder / "whole"))
+    return again, loader.tables, whole(kept, folder / "whole")
 
 
 def named(touched: set[int]) -> set[str]:
     """The days of ``MOVES`` as manifests name them."""
     return {f"2026-03-{2 + day:02}" for day in touched}
-
-
-def _filled(tables: Tables) -> Tables:
-    """Those with rows: a day that was left by all may be a file without any."""
-    return {name: rows for name, rows in tables.items() if rows}
 
 
 def after_worlds(kept: Kept, folder: Path, words: list[Word], seed: int) -> tuple[Tables, Tables]:
@@ -82,7 +77,7 @@ def after_worlds(kept: Kept, folder: Path, words: list[Word], seed: int) -> tupl
             export(kept, folder / "out")
     export(kept, folder / "out")
     loader.load()
-    return _filled(loader.tables), _filled(whole(kept, folder / "whole"))
+    return loader.tables, whole(kept, folder / "whole")
 
 
 def words_in(folder: Path, words: bytes) -> list[str]:

@@ -198,6 +198,66 @@ def test_since_a_watermark(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
         export(warehouse, tmp_path / "delta", since=manifest["watermark"] + 99)
 
 
+def test_a_day_that_all_posts_left_is_gone(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    """Its files are removed and named, once; a loader that is late passes them over."""
+    folder = tmp_path / "out"
+    export(warehouse, folder)
+    loader, late_one = Loader(folder), Loader(folder)
+    (first,) = loader.load()
+    moved = [feedback(10 + n, version=1, at=2 * DAY + n, text="moved") for n in range(3)]
+    warehouse.write(Rows(feedback=moved), START)
+    assert days(export(warehouse, folder)) == {"2026-03-04"}
+    (told,) = loader.load()
+    left = {f"{view}/date_day=2026-03-03/{view}.parquet" for view in BY_DAY}
+    assert {*told["gone"]} == left
+    assert left.isdisjoint(file["path"] for file in told["files"])
+    assert not list(folder.glob("*/date_day=2026-03-03"))
+    late_one.load()
+    assert loader.tables == late_one.tables == whole(warehouse, tmp_path / "whole")
+    assert export(warehouse, folder) == []
+    export(warehouse, tmp_path / "delta", since=first["watermark"])
+    (delta,) = Loader(tmp_path / "delta").load()
+    assert {*delta["gone"]} == left, "whoever held all until then holds that day"
+
+
+def test_histories_are_exported(warehouse: DuckDBWarehouse, tmp_path: Path) -> None:
+    """A row that ends is in the next run, with the one that begins; no row or column is missing."""
+    folder = tmp_path / "out"
+    warehouse.write(Rows(incidents=[incident()], links=[late(11, link(OFFICIAL))]), START)
+    export(warehouse, folder)
+    again = Rows(
+        feedback=[feedback(11, at=DAY + 1, intent="question", model="m2")],
+        incidents=[incident(title="The shop fails", version=2)],
+        decisions=[decision("d", "unlink", "x:11", OFFICIAL, at=30)],
+    )
+    warehouse.write(again, minutes(40))
+    assert days(export(warehouse, folder)) == {"2026-03-03"}
+    loader = Loader(folder)
+    loader.load()
+    by_day = "{0}/date_day=2026-03-03/{0}.parquet"
+    posts_of = [
+        row for row in loader.tables[by_day.format("mention_history")] if row["id"] == "x:11"
+    ]
+    assert [(row["intent"], row["tracks"], row["valid_to"]) for row in posts_of] == [
+        ("report", "acme", minutes(40)),
+        ("question", "acme", None),
+    ]
+    links = loader.tables[by_day.format("link_history")]
+    assert [(row["link_state"], row["valid_to"]) for row in links] == [
+        ("linked", minutes(30)),
+        ("unlinked", None),
+    ]
+    known = loader.tables["incident_as_known.parquet"]
+    assert [row["title"] for row in known] == ["The shop is failing", "The shop fails"]
+    (went,) = loader.tables["incident_history.parquet"]
+    assert (went["status"], went["valid_to"]) == ("investigating", None)
+    for view in ("mention_history", "link_history", "incident_history", "incident_as_known"):
+        rows = [row for name, t in loader.tables.items() if Path(name).stem == view for row in t]
+        table = warehouse.sql(f"SELECT * FROM {view}")
+        assert len(rows) == len(table.rows)
+        assert [*rows[0]] == table.columns
+
+
 # ---- crashes, backups, two at once ---------------------------------------------------------------
 
 
