@@ -43,8 +43,10 @@ WITH it AS MATERIALIZED (
         AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
     WHERE (i.its_tracks = @no_words OR @overlaps(m.tracks, i.its_tracks))
         AND m.id IN (SELECT mention_id FROM fct_campaign)
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE mention_id IN (SELECT id FROM own_mentions)
 ), words AS MATERIALIZED (
-    SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
+    SELECT * FROM @link_now_of(own_mentions, own_links, fct_decision) l
 ), best AS MATERIALIZED (
     SELECT * FROM @best_link_of(words, incident_now) b
 ), aside AS (
@@ -74,8 +76,10 @@ WITH it AS MATERIALIZED (
         AND (i.resolved_at IS NULL OR m.event_at <= i.resolved_at + INTERVAL '1 day')
     WHERE (i.its_tracks = @no_words OR @overlaps(m.tracks, i.its_tracks))
         AND m.claims IS NOT NULL
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE mention_id IN (SELECT id FROM own_mentions)
 ), words AS MATERIALIZED (
-    SELECT * FROM @link_now_of(own_mentions, fct_link, fct_decision) l
+    SELECT * FROM @link_now_of(own_mentions, own_links, fct_decision) l
 ), best AS MATERIALIZED (
     SELECT * FROM @best_link_of(words, incident_now) b
 ), own_mentions_now AS MATERIALIZED (

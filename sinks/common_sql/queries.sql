@@ -4,17 +4,37 @@
 -- name: newest_feedback
 -- The newest arrivals first. Filters: source, track, intent, linked (true, false), after (an arrival
 -- number). With intent or linked, the newest $within (20,000) that pass the others are looked at.
-WITH newest AS MATERIALIZED (
-    SELECT * FROM fct_mention
-    WHERE NOT is_hidden AND NOT is_erased
+WITH oldest AS MATERIALIZED (
+    -- Numbers alone: to sort more columns would cost more than all the rest.
+    SELECT coalesce(min(arrival), 0) AS arrival FROM (
+        SELECT arrival FROM fct_mention
+        WHERE NOT is_hidden AND NOT is_erased
+            AND ($source::text IS NULL OR source = $source::text)
+            AND ($track::text IS NULL OR @holds(tracks, $track::text))
+            AND arrival > coalesce($after::bigint, -1)
+        ORDER BY arrival DESC
+        LIMIT (CASE WHEN $intent::text IS NULL AND $linked::boolean IS NULL
+            THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
+    ) looked_at
+), may_pass AS MATERIALIZED (
+    SELECT arrival FROM fct_mention
+    WHERE arrival >= (SELECT arrival FROM oldest) AND NOT is_hidden AND NOT is_erased
         AND ($source::text IS NULL OR source = $source::text)
         AND ($track::text IS NULL OR @holds(tracks, $track::text))
-        AND arrival > coalesce($after::bigint, -1)
+        AND ($intent::text IS NULL OR intent = $intent::text
+            OR id IN (SELECT id FROM person_label))
+        AND ($linked::boolean IS NULL OR NOT $linked::boolean
+            OR id IN (SELECT mention_id FROM fct_link WHERE state <> 'unlinked' AND $linked::boolean)
+            OR id IN (SELECT subject FROM fct_decision WHERE verb = 'link'))
     ORDER BY arrival DESC
-    LIMIT (CASE WHEN $intent::text IS NULL AND $linked::boolean IS NULL
-        THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
+    -- Hardly any of them fails to pass, but where those without a link are asked for.
+    LIMIT (CASE WHEN NOT $linked::boolean THEN 10 ELSE 2 END * coalesce($limit::bigint, 200))
+), newest AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE arrival IN (SELECT arrival FROM may_pass)
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE mention_id IN (SELECT id FROM newest)
 ), words AS MATERIALIZED (
-    SELECT * FROM @link_now_of(newest, fct_link, fct_decision) l
+    SELECT * FROM @link_now_of(newest, own_links, fct_decision) l
 ), incident AS MATERIALIZED (
     -- Once for both that read it: planning it is half the time that this question takes.
     SELECT incident_id, title, status, is_proposed, official_id FROM incident_now
@@ -48,8 +68,11 @@ WITH these AS MATERIALIZED (
     WHERE event_at >= $from_at::timestamp AND event_at < $to_at::timestamp
         AND ($source::text IS NULL OR source = $source::text)
         AND ($track::text IS NULL OR @holds(tracks, $track::text))
+), own_links AS MATERIALIZED (
+    SELECT * FROM fct_link WHERE $linked::boolean IS NOT NULL
+        AND mention_id IN (SELECT id FROM these)
 ), words AS (
-    SELECT * FROM @link_now_of(these, fct_link, fct_decision) l
+    SELECT * FROM @link_now_of(these, own_links, fct_decision) l
     WHERE $linked::boolean IS NOT NULL
 )
 SELECT date_trunc('minute', m.event_at) AS minute, count(*) AS mentions,
@@ -63,7 +86,7 @@ GROUP BY 1 ORDER BY 1;
 
 -- name: last_event
 -- The time of the newest mention: where "now" is in a replay.
-SELECT max(event_at) AS event_at, max(seen_at) AS seen_at FROM fct_mention;
+SELECT max(event_at) AS event_at FROM fct_mention;
 
 -- name: incident_list
 -- Incidents with their counts: proposals first, then open, then closed ones, the newest first.
