@@ -33,7 +33,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 from bench.kills_check import Truth, troubles, views_of, words_left
 from bench.kills_words import batch, told_of, written_at
@@ -153,7 +153,7 @@ class Site:
         if writer.stdout is None:
             raise RuntimeError("the writer says nothing")
         with writer.stdout as said:
-            told = [said.readline()]  # it has begun
+            told = _until_written(said)
             time.sleep(seconds)
             if with_server and self.server is not None:
                 self.server.kill()
@@ -190,6 +190,16 @@ class Site:
             self.truth.erase_ahead()
         found = troubles(held, self.truth.views())
         return [*found, *words_left(self.place, self.adapter, self.truth.erased)]
+
+
+def _until_written(said: IO[str]) -> list[str]:
+    """What a process says up to its first batch; less if it ends before."""
+    told: list[str] = []
+    for line in said:
+        told.append(line)
+        if line.strip().isdigit():
+            break
+    return told
 
 
 @contextmanager
