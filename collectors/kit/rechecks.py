@@ -21,8 +21,6 @@ log = logging.getLogger(__name__)
 #: ``first``, a ``Held`` itself, lists by it what is to be looked at before the rest of a round.
 Held: TypeAlias = Callable[[str, datetime, str, int], Sequence[str]]
 
-#: When posts were looked at is remembered for so many stretches of ids.
-STRETCHES: Final = 64
 #: A post whose look fails so often in a row is put behind the others.
 MOST_FAILURES: Final = 3
 #: So many are put behind in one round; of more, the first are left to the next round.
@@ -57,11 +55,11 @@ class Rechecks:
 
     def due(self, own: dict[str, Any], now: datetime) -> Sequence[str]:
         """The next ids to look at; none when this round is over. ``own`` is ``Progress.own``."""
-        stands = own.get(_KEY) or self._round(now, [])
+        stands = own.get(_KEY) or self._round(now)
         if stands["over"]:
             if to_us(now) < stands["began"] + self.every // timedelta(microseconds=1):
                 return ()
-            stands = self._round(now, stands.get("marks", []))
+            stands = self._round(now)
         try:
             found = self._held(stands, now)
             if not found and stands.get(_FIRST):
@@ -108,26 +106,11 @@ class Rechecks:
     def done(self, own: dict[str, Any], number: str) -> None:
         """That one was looked at, and what came of it was handed over."""
         stands = own[_KEY]
-        marks = stands.get("marks", [])
         behind = stands.get("behind", [])
         if number in behind and number <= stands["after"]:
             own[_KEY] = {**stands, "behind": [other for other in behind if other != number]}
-            return
-        if not stands.get(_FIRST):
-            marks = _thinned([*marks, [number, stands.get("at", stands["began"])]])
-        own[_KEY] = {**stands, "after": number, "marks": marks}
-
-    def checked_at(self, own: dict[str, Any], number: str) -> datetime | None:
-        """Since when at the latest a post has been as we hold it; None if it was never looked at.
-
-        The time is that of the oldest look among the ids around it: posts are looked at no later.
-        """
-        stands = own.get(_KEY) or {}
-        for marks in (stands.get("marks", []), stands.get("was", [])):
-            for last, at in marks:
-                if number <= last:
-                    return from_us(at)
-        return None
+        else:
+            own[_KEY] = {**stands, "after": number}
 
     def trouble(self, own: dict[str, Any], now: datetime) -> str | None:
         """One line when a round takes twice as long as it should, else None."""
@@ -140,10 +123,10 @@ class Rechecks:
         hours = age / timedelta(hours=1)
         return f"some of what is kept was not looked at again for {hours:.0f} h"
 
-    def _round(self, now: datetime, marks: list[list[Any]]) -> dict[str, Any]:
-        """A round that begins; what the one before it knows of looks is kept."""
+    def _round(self, now: datetime) -> dict[str, Any]:
+        """A round that begins."""
         is_first = getattr(self.held, _FIRST, None) is not None
-        told = {"began": to_us(now), "after": "", "over": False, "marks": [], "was": marks}
+        told = {"began": to_us(now), "after": "", "over": False}
         self._failures.clear()
         return told | ({_FIRST: True} if is_first else {})
 
@@ -174,14 +157,3 @@ def looked_at(cursor: str | None) -> datetime | None:
     """When a source last looked again, as its cursor tells."""
     told = None if cursor is None else checked(cursor)
     return None if told is None else told.looked_at
-
-
-def _thinned(marks: list[list[Any]]) -> list[list[Any]]:
-    """The marks, two made one where there are too many: up to the later id, at the older time."""
-    if len(marks) <= STRETCHES:
-        return marks
-    kept = [
-        [later[0], min(earlier[1], later[1])]
-        for earlier, later in zip(marks[::2], marks[1::2], strict=False)
-    ]
-    return kept + marks[len(kept) * 2 :]

@@ -1,4 +1,4 @@
-"""Looking again: rounds over what is held, what is linked before the rest, and when that was."""
+"""Looking again: rounds over what is held, what is linked before the rest, and how it stands."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from collectors.kit.rechecks import STRETCHES, Checked, Held, Rechecks, checked
+from collectors.kit.rechecks import Checked, Held, Rechecks, checked
 from collectors.kit.web import Stopped
 from pipeline.errors import TryLater
 from tests.contracts.listening import START
@@ -50,42 +48,6 @@ def test_what_is_linked_is_looked_at_first() -> None:
     own: dict[str, Any] = {}
     assert looked(rounds, own, lambda: START, 9) == ["b", "d", "a", "b", "c", "d"]
     assert looked(rounds, own, lambda: START + HOUR, 3) == ["b", "d", "a"]
-
-
-def test_when_a_post_was_looked_at_is_known() -> None:
-    """Of this round or the one before; of what was never looked at nothing is."""
-    rounds = Rechecks("p", Shelf(["a", "b", "c"]), HOUR, 24 * HOUR, at_once=1)
-    own: dict[str, Any] = {}
-    for minute in range(4):
-        now = START + timedelta(minutes=minute)
-        looked(rounds, own, lambda now=now: now, 1)  # type: ignore[misc]
-    assert rounds.checked_at(own, "b") == START + timedelta(minutes=1)
-    assert rounds.checked_at(own, "d") is None
-    later = START + 2 * HOUR
-    looked(rounds, own, lambda: later, 1)
-    assert rounds.checked_at(own, "a") == later
-    assert rounds.checked_at(own, "c") == START + timedelta(minutes=2)
-
-
-@settings(deadline=None)
-@given(st.integers(1, 400), st.integers(1, 100))
-def test_what_is_remembered_is_small_and_never_too_young(count: int, at_once: int) -> None:
-    """However many are held: a look is told as no later than it was."""
-    numbers = [f"{n:05}" for n in range(count)]
-    rounds = Rechecks("p", Shelf(numbers), 1_000 * HOUR, 24 * HOUR, at_once)
-    own: dict[str, Any] = {}
-    truth: dict[str, datetime] = {}
-    now = START
-    while due := rounds.due(own, now):
-        truth |= dict.fromkeys(due, now)
-        rounds.done(own, due[-1])
-        now += timedelta(minutes=1)
-    assert list(truth) == numbers
-    assert len(own["checks"]["marks"]) <= STRETCHES
-    for number, at in truth.items():
-        told = rounds.checked_at(own, number)
-        assert told is not None
-        assert START <= told <= at
 
 
 def test_a_round_that_takes_too_long_is_told() -> None:
@@ -145,7 +107,6 @@ def test_a_post_whose_look_always_fails_holds_up_no_other(at_once: int) -> None:
     well = failing_looks(rounds, own, START, {"b", "d"}, 60)
     assert well == ["a", "c", "e"]
     assert own["checks"]["over"]
-    assert rounds.checked_at(own, "c") == START
     # The next round has them in their order again.
     assert failing_looks(rounds, own, START + HOUR, {"d"}, 60) == ["a", "b", "c", "e"]
     assert own["checks"]["over"]
@@ -189,5 +150,6 @@ def test_a_place_of_an_earlier_version_is_read() -> None:
     """Cursors outlive programs."""
     rounds = Rechecks("p", Shelf(["a", "b", "c"]), HOUR, 24 * HOUR)
     began = int(START.timestamp() * 1e6)
-    own: dict[str, Any] = {"checks": {"began": began, "after": "a", "over": False}}
-    assert looked(rounds, own, lambda: START, 2) == ["b", "c"]
+    for more in ({}, {"marks": [["a", began]], "was": []}):
+        own: dict[str, Any] = {"checks": {"began": began, "after": "a", "over": False, **more}}
+        assert looked(rounds, own, lambda: START, 2) == ["b", "c"]
