@@ -16,16 +16,21 @@ WITH oldest AS MATERIALIZED (
         LIMIT (CASE WHEN $intent::text IS NULL AND $linked::boolean IS NULL
             THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
     ) looked_at
-), may_pass AS MATERIALIZED (
-    SELECT arrival FROM fct_mention
+), of_intent AS MATERIALIZED (
+    SELECT id, arrival FROM fct_mention
     WHERE arrival >= (SELECT arrival FROM oldest) AND NOT is_hidden AND NOT is_erased
         AND ($source::text IS NULL OR source = $source::text)
         AND ($track::text IS NULL OR @holds(tracks, $track::text))
         AND ($intent::text IS NULL OR intent = $intent::text
             OR id IN (SELECT id FROM person_label))
-        AND ($linked::boolean IS NULL OR NOT $linked::boolean
-            OR id IN (SELECT mention_id FROM fct_link WHERE state <> 'unlinked' AND $linked::boolean)
-            OR id IN (SELECT subject FROM fct_decision WHERE verb = 'link'))
+), with_link AS MATERIALIZED (
+    SELECT mention_id AS id FROM fct_link WHERE state <> 'unlinked' AND $linked::boolean
+        AND mention_id IN (SELECT id FROM of_intent)
+    UNION
+    SELECT subject FROM fct_decision WHERE verb = 'link' AND $linked::boolean
+), may_pass AS MATERIALIZED (
+    SELECT arrival FROM of_intent
+    WHERE $linked::boolean IS NULL OR NOT $linked::boolean OR id IN (SELECT id FROM with_link)
     ORDER BY arrival DESC
     -- Hardly any of them fails to pass, but where those without a link are asked for.
     LIMIT (CASE WHEN NOT $linked::boolean THEN 10 ELSE 2 END * coalesce($limit::bigint, 200))
