@@ -146,8 +146,8 @@ def test_a_disk_that_can_only_be_read(disk: Path, command: str) -> None:
 
 def test_a_disk_that_fills_during_a_replay(disk: Path, tmp_path: Path) -> None:
     """It says so and stops; with room again the same replay ends with every post."""
-    words = (os.urandom(1_500).hex() for _ in range(5_000))
-    many = [post(n, f"my messages do not arrive {word}") for n, word in enumerate(words)]
+    ways = (f"https://x.example/{os.urandom(1_500).hex()}" for _ in range(5_000))
+    many = [post(n, f"my messages do not arrive {n}", url=url) for n, url in enumerate(ways)]
     file = lines(tmp_path / "many.jsonl", many)
     done = run("replay", file, cwd=disk, code=1)
     assert "is full" in one_line(done)
