@@ -3,9 +3,8 @@
 Nothing is changed in place: rows are added, and of those with one key the one with the highest
 revision counts (see ``tables/0001_first.sql``). There are no transactions; ``clickhouse_write``
 says what a reader may see in the middle of a write. Any number of processes may write, one after
-the other. The database must exist, and the user may do everything in it. ``sql`` is asked with the
-address ``reading`` if there is one, for analysts with a user of their own; which rights exactly
-either user needs has not been tried on a server with rights.
+the other. The database must exist. ``sql`` is asked with the address ``reading`` if there is one,
+for analysts with a user of their own; docs/clickhouse.md says what to grant to either.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -21,10 +20,11 @@ from pipeline.model import Removal
 from pipeline.ports import Row, Rows, Table
 from sinks import clickhouse_statements as statements
 from sinks.clickhouse_link import ClickHouseLink, Connection, Errors
+from sinks.clickhouse_lock import WriterLock
 from sinks.clickhouse_query import answer, plain
 from sinks.clickhouse_schema import FOLDED, ClickHouseSchema, folding
 from sinks.clickhouse_statements import JSON_COLUMNS
-from sinks.clickhouse_write import ClickHouseUpserts, Ranks, WriterLock
+from sinks.clickhouse_write import ClickHouseUpserts, Ranks
 from sinks.dialect import QUERIES
 from sinks.keys import Keys
 from sinks.ledger import HELD, Ledger, unknown
@@ -73,7 +73,7 @@ class ClickHouseWarehouse:
         self._analysts = ClickHouseLink(reading or url, setting)
         self._queries = statements.load(*QUERIES)
         self._writes = statements.load("writes")
-        self._lock = WriterLock()
+        self._lock = WriterLock(self._link)
         self._ranks = Ranks()
         self._ledger = None if ledger is None else Ledger(ledger)
         self._prepare(migrate)

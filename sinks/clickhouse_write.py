@@ -12,19 +12,15 @@ After a crash the same batch comes again (nothing of it was acknowledged), finds
 ends in the same state. Until then a reader may see a part of the batch, never a part of a row.
 """
 
-import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, Final
 
 import pyarrow as pa
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from pipeline.errors import GiveUp, TryLater
+from pipeline.errors import GiveUp
 from sinks.batches import REMOVAL
-from sinks.clickhouse_link import EXISTS, Connection, code_of
+from sinks.clickhouse_link import Connection
 from sinks.clickhouse_statements import Statement
 
 #: Tables that rows are added to.
@@ -45,12 +41,9 @@ LOGGED: Final = {"fct_mention": "mention_log_row", "fct_link": "link_log_row"}
 #: What is done before everything else.
 _FIRST: Final = ("fct_removal", "erase_private", "erase_evidence")
 _ASKS: Final = ("removals_of", "mentions_removed", "erased_among", "quoted_among")
-_LOCK: Final = "writer_lock"
 #: Bytes of values with one statement. A server takes 131,072 characters of one, quotes included;
 #: what changes something goes in the address, of which others on the way may take 65,536.
 _MOST_ASKED, _MOST_CHANGED = 60_000, 20_000
-#: Seconds: how long a writer may hold the others up, and how long they wait for it.
-_LEASE, _WAIT = 60.0, 30.0
 _GAP, _MIDDLE, _HIGHEST = 1 << 24, 1 << 47, 1 << 48
 
 
@@ -183,63 +176,6 @@ class Ranks:
             )
             self._columns[log] = [row[0] for row in found.result_rows]
         return self._columns[log]
-
-
-class WriterLock:
-    """Makes writers of all processes come one after the other: a table that only one can make.
-
-    Whoever died with it is waited for as long as a writer may take.
-    """
-
-    def __init__(self) -> None:
-        self._writing = threading.Lock()
-        self._until = 0.0
-
-    @contextmanager
-    def held(self, connection: Connection) -> Iterator[None]:
-        """Holds it. Raises TryLater when others hold it for too long."""
-        with self._writing:
-            self._take(connection)
-            self._until = time.monotonic() + _LEASE - 10
-            try:
-                yield
-            finally:
-                with suppress(ClickHouseError, OSError):  # then it is waited for
-                    connection.run(f"DROP TABLE IF EXISTS {_LOCK} SYNC")
-
-    def check(self) -> None:
-        """Raises TryLater when another may take it by now."""
-        if time.monotonic() > self._until:
-            raise TryLater("ClickHouse took too long for one write")
-
-    def _take(self, connection: Connection) -> None:
-        patience = time.monotonic() + _WAIT
-        while True:
-            try:
-                connection.run(f"CREATE TABLE {_LOCK} (a UInt8) ENGINE = MergeTree ORDER BY a")
-            except ClickHouseError as error:
-                if code_of(error) != EXISTS:
-                    raise
-            else:
-                return
-            self._break_old(connection)
-            if time.monotonic() > patience:
-                raise TryLater("another process writes to the ClickHouse warehouse")
-            time.sleep(0.02)
-
-    @staticmethod
-    def _break_old(connection: Connection) -> None:
-        found = connection.ask(
-            "SELECT now() - metadata_modification_time, toString(uuid) FROM system.tables "
-            "WHERE database = currentDatabase() AND name = {name:String}",
-            {"name": _LOCK},
-        ).result_rows
-        if found and found[0][0] > _LEASE:
-            # Renamed under a name made of its own id: of all that try, one succeeds.
-            aside = f"{_LOCK}_{found[0][1].replace('-', '')}"
-            with suppress(ClickHouseError):
-                connection.run(f"RENAME TABLE {_LOCK} TO {aside}")
-                connection.run(f"DROP TABLE {aside} SYNC")
 
 
 def _columns(batch: pa.Table) -> dict[str, Any]:

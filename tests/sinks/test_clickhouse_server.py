@@ -136,7 +136,7 @@ def test_a_server_that_dies_in_the_middle_of_a_write(
                     warehouse.write(BATCH, START)
                 server.kill()  # it is dead, and gone when this returns
                 server.start()
-                # Instead of a minute in which the dead writer might still be writing.
+                # Instead of the seconds in which the dead writer might still be writing.
                 server.run(f"DROP TABLE {database}.writer_lock")
             warehouse.write(BATCH, START)
             assert all_views(warehouse) == wanted
