@@ -21,7 +21,7 @@ _TIMEOUT: Final = {159, 160}
 _MEMORY: Final = 241
 #: Bytes of memory for one question.
 _MOST_MEMORY: Final = 4 << 30
-_TOLD = re.compile(r"DB::Exception: (?:\w+: )?(.*)")
+_TOLD = re.compile(r"DB::Exception: (?:\w+: )?(.*?)(?: \(for url .*|$)", re.MULTILINE)
 
 
 def answer(connection: Connection, text: str, limit: int | None, seconds: float | None) -> Table:

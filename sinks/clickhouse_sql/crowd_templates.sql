@@ -175,3 +175,23 @@ SELECT t.incident_id, t.hour,
     t.components AS unnamed_components, e.tracks AS other_tracks, e.official AS other_official
 FROM told t
 LEFT JOIN @crowd_elsewhere_of(@1, @2) e ON e.incident_id = t.incident_id
+
+-- name: rumour_of
+-- Instead of the common one: what official words said stands beside the claim, as in incident_feedback.
+WITH claimed AS (
+    SELECT m.id, m.witness, m.event_at, m.tracks, m.track, l.incident_id, arrayJoin(m.claims) AS claim
+    FROM @1 m
+    LEFT JOIN @2 l ON l.mention_id = m.id
+    WHERE coalesce(m.noise, 'no') <> 'yes'
+), told AS (
+    SELECT arrayJoin(claims) AS claim, groupArray((tracks, opened_at, resolved_at)) AS words
+    FROM incident_now WHERE NOT is_proposed GROUP BY 1
+)
+SELECT c.incident_id, c.track, c.claim, count(*) AS mentions, count(DISTINCT c.witness) AS witnesses,
+    min(c.event_at) AS first_seen_at, max(c.event_at) AS last_seen_at,
+    @first_of(c.id, c.event_at, c.id) AS first_id
+FROM claimed c LEFT JOIN told t ON t.claim = c.claim
+WHERE NOT arrayExists(w -> (empty(w.1) OR hasAny(w.1, c.tracks))
+    AND w.2 <= c.event_at + INTERVAL '1 day'
+    AND coalesce(w.3, c.event_at) >= c.event_at - INTERVAL '1 day', t.words)
+GROUP BY c.incident_id, c.track, c.claim

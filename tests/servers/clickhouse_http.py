@@ -1,12 +1,13 @@
 """ClickHouse's HTTP interface before its engine in this process (chdb), for ``clickhouse``.
 
-    python -m tests.servers.clickhouse_http PORT FOLDER USER PASSWORD DATABASE
+    python -m tests.servers.clickhouse_http PORT FOLDER USER PASSWORD DATABASE [CONFIG]
 
 What drivers need of it: statements in the body or in ``query``, ``database``, ``param_*``, other
 settings as parameters, all of them also as fields of a form, rows of an INSERT in the body in
 whatever format, errors with ClickHouse's own code. Each request has a session of the engine of its
 own. An answer is sent when all of it is there. There is neither compression of bodies, nor
-``session_id``, nor any right but the one user's.
+``session_id``, nor any right but the one user's: all, or with the engine's configuration in CONFIG
+those that stand in it, and then the database must be there.
 """
 
 import base64
@@ -55,10 +56,11 @@ class Refused(Exception):
 class Engine:
     """The one engine of this process on a folder."""
 
-    def __init__(self, folder: str, database: str) -> None:
-        self._folder = folder
-        self._held = _connected(folder)
-        self._held.query(f"CREATE DATABASE IF NOT EXISTS {database}")
+    def __init__(self, folder: str, database: str, config: str | None) -> None:
+        self._folder = folder if config is None else f"{folder}?config-file={config}"
+        self._held = _connected(self._folder)
+        if config is None:
+            self._held.query(f"CREATE DATABASE IF NOT EXISTS {database}")
 
     def answer(self, text: str, parameters: Mapping[str, str], rows: bytes) -> bytes:
         """The answer to a statement. Raises Refused and the engine's errors."""
@@ -158,8 +160,8 @@ class Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Serves until it is ended."""
-    port, folder, user, password, database = sys.argv[1:]
-    Handler.engine = Engine(folder, database)
+    port, folder, user, password, database, *config = sys.argv[1:]
+    Handler.engine = Engine(folder, database, config[0] if config else None)
     known = base64.b64encode(f"{user}:{password}".encode()).decode()
     Handler.login = f"Basic {known}"
     ThreadingHTTPServer(("127.0.0.1", int(port)), Handler).serve_forever()
