@@ -186,13 +186,13 @@ WHERE l.link_state = 'linked'
 GROUP BY 1 ORDER BY 1;
 
 -- name: sources_and_tracks
--- What the filters may choose from: kind (source, track, intent), name and number of mentions.
-SELECT 'source' AS kind, source AS name, count(*) AS mentions FROM fct_mention GROUP BY 2
+-- What the filters may choose from: kind (source, track, intent) and name.
+SELECT DISTINCT 'source' AS kind, source AS name FROM fct_mention
 UNION ALL
-SELECT 'track', track, count(*) FROM mention_tracks GROUP BY 2
+SELECT DISTINCT 'track', track FROM mention_tracks
 UNION ALL
-SELECT 'intent', intent, count(*) FROM fct_mention WHERE intent IS NOT NULL GROUP BY 2
-ORDER BY 1, 3 DESC, 2;
+SELECT DISTINCT 'intent', intent FROM fct_mention WHERE intent IS NOT NULL
+ORDER BY 1, 2;
 
 -- name: totals
 -- What is held: mentions, repeats, linked, removed, incidents, proposals, from when to when.

@@ -67,3 +67,25 @@ FROM (
 -- Instead of looking for a mention in every part: where its day stands.
 SELECT 1 AS one WHERE EXISTS (SELECT 1 FROM fct_mention WHERE id = $id::text AND NOT is_erased)
     OR EXISTS (SELECT 1 FROM mention_private WHERE author_id = $id::text);
+
+-- name: sources_and_tracks
+-- Instead of reading all mentions: an id begins with its source, so its index tells them one after the
+-- other; tracks and intents as they were rolled up, and those of what was written since.
+WITH RECURSIVE source AS (
+    SELECT split_part(min(id), ':', 1) AS name FROM fct_mention
+    UNION ALL
+    -- The ids after all of this source: ';' comes next after ':'.
+    SELECT (SELECT split_part(min(m.id), ':', 1) FROM fct_mention m WHERE m.id > s.name || ';')
+    FROM source s WHERE s.name IS NOT NULL
+), told AS MATERIALIZED (
+    SELECT DISTINCT track, intent FROM agg_mentions_hourly
+    UNION
+    SELECT @each_or_none(tracks), intent FROM fct_mention
+    WHERE arrival > (SELECT arrival FROM rollup)
+)
+SELECT 'source' AS kind, name FROM source WHERE name IS NOT NULL
+UNION ALL
+SELECT DISTINCT 'track', track FROM told WHERE track IS NOT NULL
+UNION ALL
+SELECT DISTINCT 'intent', intent FROM told WHERE intent IS NOT NULL
+ORDER BY 1, 2;
