@@ -31,7 +31,7 @@ from sinks.keys import Keys, read_key, read_or_make_key
 from sinks.ledger import HELD, Ledger, unknown
 from sinks.migrations import PROGRAM_KEY, SCHEMA
 from sinks.removals import requests
-from sinks.rollups import UNCOUNTED, roll_up
+from sinks.rollups import RULES, UNCOUNTED, roll_up, rules
 from sinks.write import NUMBERED, Write
 
 PROGRAM = "groundswell"
@@ -278,6 +278,7 @@ class DuckDBWarehouse:
             if not read_only:
                 self._migrate(cursor, PROGRAM if not tables else None)
                 self._renew_views(cursor)
+                self._take_old_counts_back(cursor)
 
     def _migrate(self, cursor: duckdb.DuckDBPyConnection, made_by: str | None) -> None:
         for migration in self.migrated:
@@ -299,10 +300,15 @@ class DuckDBWarehouse:
             cursor.execute(view.text.replace("CREATE", "CREATE OR REPLACE", 1))
         for name in migrations.outdated_views(meta, views):
             cursor.execute(f"DROP VIEW IF EXISTS {name}")
-        for statement in UNCOUNTED:
-            cursor.execute(statement)
         self._set_meta(cursor, "views", digest)
         self._set_meta(cursor, migrations.VIEW_NAMES, " ".join(views))
+
+    def _take_old_counts_back(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        counted_by = rules(DUCKDB)
+        if self._meta(cursor).get(RULES) != counted_by:
+            for statement in UNCOUNTED:
+                cursor.execute(statement)
+            self._set_meta(cursor, RULES, counted_by)
 
     def _keyring(self, key: bytes | None, read_only: bool) -> Keys | None:
         if read_only:

@@ -15,7 +15,7 @@ from sinks import postgres_statements as statements
 from sinks.migrations import PROGRAM_KEY, SCHEMA, Migration
 from sinks.postgres_link import Connection
 from sinks.postgres_statements import POSTGRES, Statement
-from sinks.rollups import UNCOUNTED
+from sinks.rollups import RULES, UNCOUNTED, rules
 
 PROGRAM: Final = "groundswell"
 # Any number: it only has to be the same in all processes that make or renew a schema.
@@ -84,6 +84,7 @@ class PostgresSchema:
         if is_new:
             self._note({name: meta[name] for name in (PROGRAM_KEY, "key_check")})
         self._renew_views(meta, rights)
+        self._take_old_counts_back(meta)
         run(["COMMIT"])
 
     def _meta(self) -> dict[str, str] | None:
@@ -155,9 +156,13 @@ class PostgresSchema:
             return
         else:
             self._replace_views(views, meta)
-        if meta.get("views") != digest:
-            self._connection.run_all(UNCOUNTED)
         self._note({"views": digest, migrations.VIEW_NAMES: " ".join(views)})
+
+    def _take_old_counts_back(self, meta: Mapping[str, str]) -> None:
+        counted_by = rules(POSTGRES)
+        if meta.get(RULES) != counted_by:
+            self._connection.run_all(UNCOUNTED)
+            self._note({RULES: counted_by})
 
     def _replace_views(self, views: Mapping[str, Statement], meta: Mapping[str, str]) -> None:
         self._connection.run("SAVEPOINT views", copy=False)

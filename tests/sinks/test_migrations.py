@@ -262,7 +262,7 @@ def test_rights_stay_when_a_view_gets_another_form(
 
 #: As if views of an earlier release had counted by other rules, and been rolled up.
 OLD_RULES = (
-    "UPDATE meta SET value = 'another' WHERE key = 'views'",
+    "UPDATE meta SET value = 'another' WHERE key IN ('views', 'counted_by')",
     "UPDATE agg_mentions_hourly SET mentions = 7",
     "UPDATE agg_incident SET mentions = 7",
 )
@@ -292,6 +292,18 @@ def test_counts_at_rest_follow_the_rules_of_new_views(tmp_path: Path) -> None:
             connection.execute(statement)
     with closing(DuckDBWarehouse(path)) as warehouse:
         assert counted(warehouse) == right
+
+
+def test_other_views_leave_the_counts_at_rest_alone(tmp_path: Path) -> None:
+    """Millions of posts are not counted anew for a view that they are not counted by."""
+    path = tmp_path / "w.duckdb"
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        warehouse.write(COUNTED, START)
+        warehouse.roll_up(START)
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("UPDATE meta SET value = 'another' WHERE key = 'views'")
+    with closing(DuckDBWarehouse(path)) as warehouse:
+        assert warehouse.roll_up(START) == 0
 
 
 def test_counts_at_rest_follow_the_rules_of_new_views_in_postgres(in_postgres: str) -> None:
