@@ -43,6 +43,8 @@ _FORBIDDEN: Final = 497
 _LATER: Final = {159, 160, 202, 203, 209, 210, 236, 241, 242, 243, 252, 286, 319, 394, 745}
 #: A table of that name is there already.
 EXISTS: Final = 57
+#: A name in SQL means nothing.
+UNKNOWN_NAME: Final = 47
 Errors: Final = (ClickHouseError, OSError, pa.ArrowException)
 
 

@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from typing import Final
 
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
 from pipeline.errors import GiveUp
 from sinks import clickhouse_statements as statements
 from sinks import migrations
-from sinks.clickhouse_link import Connection
+from sinks.clickhouse_link import UNKNOWN_NAME, Connection, code_of
 from sinks.clickhouse_statements import CLICKHOUSE, MEANING
 from sinks.clickhouse_write import TABLES
 from sinks.migrations import PROGRAM_KEY, SCHEMA, Migration
@@ -124,13 +126,22 @@ class ClickHouseSchema:
         if meta.get("views") == digest:
             return
         for name, text in views.items():
-            if name in FOLDED:
-                self._connection.run(folding(name))
-            else:
-                self._connection.run(text.replace("CREATE", "CREATE OR REPLACE", 1))
+            made = text.replace("CREATE", "CREATE OR REPLACE", 1)
+            self._make(folding(name) if name in FOLDED else made)
         for name in migrations.outdated_views(meta, views):
             self._connection.run(f"DROP VIEW IF EXISTS {name}")
         self._note({migrations.VIEW_NAMES: " ".join(views), "views": digest})
+
+    def _make(self, text: str) -> None:
+        try:
+            self._connection.run(text)
+        except ClickHouseError as error:
+            if code_of(error) != UNKNOWN_NAME:
+                raise
+            raise GiveUp(
+                f"{self._name} is called as something in our SQL is (a letter, a table, a column); "
+                "name another database"
+            ) from error
 
     def _rows_that_count(self) -> dict[str, str]:
         """A view of each table that shows the newest row of each key, without what is ours."""

@@ -214,6 +214,13 @@ def test_foreign_database_other_key_newer_version(
         ClickHouseWarehouse(foreign, key=KEY)
 
 
+def test_a_database_called_as_a_name_in_our_sql(clickhouse_engine: str) -> None:
+    """ClickHouse takes one for the other: it is said when the warehouse is opened."""
+    run(f"{clickhouse_engine}default", "CREATE DATABASE w")
+    with pytest.raises(GiveUp, match="the database w is called as something in our SQL"):
+        ClickHouseWarehouse(f"{clickhouse_engine}w", key=KEY)
+
+
 def test_writers_come_one_after_the_other(
     clickhouse_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
