@@ -21,15 +21,21 @@ FROM @crowd_of(it, said) c CROSS JOIN whole w ORDER BY c.hour;
 -- name: incident_since
 -- Posts that report the incident $id still broken after its end, earliest first: what is chosen from
 -- to be read aloud. At most $limit (200).
-SELECT s.id, w.text, s.event_at, TRUE AS is_report, 'original' AS repeat_kind, s.component, s.place,
-    m.informative, s.witness AS author_key
-FROM @said_of_it() s
-JOIN fct_mention m ON m.id = s.id
-@private_of(s, w)
-WHERE s.phase = 'after' AND s.says = 'broken' AND NOT m.is_hidden AND NOT m.is_erased
-    AND EXISTS (SELECT 1 FROM dim_incident WHERE incident_id = $id::text)
-ORDER BY s.event_at, s.id
-LIMIT (coalesce($limit::bigint, 200));
+WITH earliest AS MATERIALIZED (
+    -- The words of these few are looked up, not of all.
+    SELECT s.id, s.event_at, s.component, s.place, m.informative, s.witness
+    FROM @said_of_it() s
+    JOIN fct_mention m ON m.id = s.id
+    WHERE s.phase = 'after' AND s.says = 'broken' AND NOT m.is_hidden AND NOT m.is_erased
+        AND EXISTS (SELECT 1 FROM dim_incident WHERE incident_id = $id::text)
+    ORDER BY s.event_at, s.id
+    LIMIT (coalesce($limit::bigint, 200))
+)
+SELECT e.id, w.text, e.event_at, TRUE AS is_report, 'original' AS repeat_kind, e.component, e.place,
+    e.informative, e.witness AS author_key
+FROM earliest e
+@private_of(e, w)
+ORDER BY e.event_at, e.id;
 
 -- name: incident_campaigns
 -- What the watch set aside as a brigade's among the posts of the incident $id, and among posts of its

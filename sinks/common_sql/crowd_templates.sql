@@ -21,7 +21,8 @@ WITH said AS (
     JOIN @1 i ON i.incident_id = l.incident_id
     -- What a proposal is made of may bear too few signs for a certain link to it.
     WHERE l.link_state = 'linked' OR (i.is_proposed AND l.link_state = 'suggested')
-), matter AS (
+), matter AS MATERIALIZED (
+    -- Else PostgreSQL looks for it anew with every post around the incident.
     SELECT incident_id, array_agg(topic) AS topics
     FROM (
         SELECT incident_id, topic FROM linked WHERE says = 'broken' AND topic IS NOT NULL
@@ -180,16 +181,19 @@ LEFT JOIN usual u ON u.incident_id = c.incident_id
 LEFT JOIN left_out l ON l.incident_id = c.incident_id AND l.hour = c.hour
 LEFT JOIN @crowd_elsewhere_of(@1, @2) e ON e.incident_id = c.incident_id
 
+-- name: may_say
+-- Whether a mention (@1) may say that something is broken or works: labels of the machine or anybody's.
+(@1.intent IN ('report', 'recovery') AND coalesce(@1.noise, 'no') <> 'yes')
+    OR @1.id IN (SELECT id FROM person_label)
+
 -- name: said_of_it
 -- Who said what of the incident $id: crowd_said_of, read from as few mentions as it takes.
 WITH it AS MATERIALIZED (
     SELECT * FROM incident_now WHERE incident_id = $id::text
 ), own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id = $id::text
-        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+    SELECT * FROM @links_of(it) l
 ), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
-        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+    SELECT * FROM @decisions_of(it) d
 ), own_ids AS MATERIALIZED (
     SELECT mention_id AS id FROM own_links
     UNION
@@ -198,11 +202,13 @@ WITH it AS MATERIALIZED (
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at > i.resolved_at AND m.event_at <= i.resolved_at + INTERVAL '1 day'
     WHERE NOT i.is_proposed AND (i.tracks = @no_words OR @overlaps(m.tracks, i.tracks))
+        AND @may_say(m)
     UNION
     SELECT m.id FROM it i JOIN fct_mention m
         ON m.event_at >= i.started_at - INTERVAL '25 hours'
         AND m.event_at < i.started_at - INTERVAL '1 hour'
     WHERE NOT i.is_proposed AND (i.tracks = @no_words OR @overlaps(m.tracks, i.tracks))
+        AND @may_say(m)
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM @mentions_of(SELECT id FROM own_ids) m
 ), words AS MATERIALIZED (

@@ -104,12 +104,12 @@ LIMIT (coalesce($limit::bigint, 200)) OFFSET (coalesce($offset::bigint, 0));
 
 -- name: incident
 -- One incident by $id with what its official channel said (updates) and when its status changed.
-WITH own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id = $id::text
-        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+WITH asked AS MATERIALIZED (
+    SELECT $id::text AS incident_id
+), own_links AS MATERIALIZED (
+    SELECT * FROM @links_of(asked) l
 ), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
-        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+    SELECT * FROM @decisions_of(asked) d
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM @mentions_of(
         SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m
@@ -132,12 +132,12 @@ WHERE i.incident_id = $id::text;
 -- name: incident_posts
 -- The posts linked to or suggested for the incident $id with the reasons, earliest first, or newest
 -- first with $newest. With $state only those: linked or suggested.
-WITH own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id = $id::text
-        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+WITH asked AS MATERIALIZED (
+    SELECT $id::text AS incident_id
+), own_links AS MATERIALIZED (
+    SELECT * FROM @links_of(asked) l
 ), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
-        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+    SELECT * FROM @decisions_of(asked) d
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM @mentions_of(
         SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m
@@ -165,12 +165,12 @@ ORDER BY CASE WHEN $newest::boolean THEN p.event_at END DESC, p.event_at, p.id;
 
 -- name: incident_timeline
 -- Posts linked to the incident $id by minute of event_at.
-WITH own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id = $id::text
-        OR incident_id IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text)
+WITH asked AS MATERIALIZED (
+    SELECT $id::text AS incident_id
+), own_links AS MATERIALIZED (
+    SELECT * FROM @links_of(asked) l
 ), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND (value = $id::text
-        OR value IN (SELECT incident_id FROM incident_alias WHERE into_id = $id::text))
+    SELECT * FROM @decisions_of(asked) d
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM @mentions_of(
         SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m

@@ -12,15 +12,10 @@ GROUP BY 1, 2, 3, 4
 
 -- name: counts_of_incidents
 -- The counts of incidents (@1), read from their links alone.
-WITH theirs AS MATERIALIZED (
-    SELECT incident_id FROM @1
-    UNION
-    SELECT incident_id FROM incident_alias WHERE into_id IN (SELECT incident_id FROM @1)
-), own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE incident_id IN (SELECT incident_id FROM theirs)
+WITH own_links AS MATERIALIZED (
+    SELECT * FROM @links_of(@1) l
 ), own_decisions AS MATERIALIZED (
-    SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink')
-        AND value IN (SELECT incident_id FROM theirs)
+    SELECT * FROM @decisions_of(@1) d
 ), own_mentions AS MATERIALIZED (
     SELECT * FROM @mentions_of(
         SELECT mention_id AS id FROM own_links UNION SELECT subject FROM own_decisions) m

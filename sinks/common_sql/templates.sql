@@ -63,6 +63,21 @@ FROM (
     @heads_of(@2)
 ) f
 
+-- name: links_of
+-- The machine's links of incidents (@1) and of those merged into them. One list to look up, not an OR,
+-- for which PostgreSQL reads all links.
+SELECT * FROM fct_link WHERE incident_id IN (
+    SELECT incident_id FROM @1
+    UNION
+    SELECT incident_id FROM incident_alias WHERE into_id IN (SELECT incident_id FROM @1))
+
+-- name: decisions_of
+-- What people settled about links to incidents (@1) and to those merged into them.
+SELECT * FROM fct_decision WHERE verb IN ('link', 'unlink') AND value IN (
+    SELECT incident_id FROM @1
+    UNION
+    SELECT incident_id FROM incident_alias WHERE into_id IN (SELECT incident_id FROM @1))
+
 -- name: link_now_of
 -- A row per mention and incident with the word that counts, of mentions (@1), links (@2) and
 -- decisions (@3): a person's, else the machine's if it was made for the mention's present version and
