@@ -123,9 +123,10 @@ def _read_once(text: str) -> str:
     at = 0
     while (found := _ONCE.search(text, at)) is not None:
         _, end = arguments(text, found.end() - 1)
-        done += [text[at : found.start()], found.group(1), " AS MATERIALIZED "]
         body = text[found.end() - 1 : end].replace(" AS MATERIALIZED (", " AS (")
-        done.append(body)
+        # What reads nothing is no table to it: it then fails to wait for one.
+        made = " AS MATERIALIZED " if "FROM" in body else " AS "
+        done += [text[at : found.start()], found.group(1), made, body]
         at = end
     return "".join([*done, text[at:]])
 
