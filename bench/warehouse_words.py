@@ -47,6 +47,8 @@ PHRASES: Final = (
     "support does not answer",
     "payment went through but there is no order",
 )
+#: By the number of a post.
+SOURCES: Final = ("x", "bluesky", "x", "mastodon", "x")
 HEADS: Final = {
     "intent": ("report", "report", "question", "complaint", "other", "recovery"),
     "topic": ("network", "payment", "login", "other"),
@@ -135,7 +137,7 @@ class Life:
         also = (chance.choice(TRACKS),) if chance.random() < 0.1 else ()
         author = chance.randrange(1 + number // 2)
         return Mention(
-            source=chance.choice(("x", "x", "x", "bluesky", "mastodon")),
+            source=SOURCES[number % 5],
             external_id=external_id(number),
             author=Author(id=str(10_000_000 + author), handle=f"user_{author}"),
             text=f"{number} " + ", ".join(chance.choices(PHRASES, k=4)),
@@ -151,11 +153,11 @@ class Life:
     def _repeat(self, number: int) -> Repeat:
         chance = self._chance
         if number < 2 or chance.random() >= 0.1:
-            return Repeat(group=f"x:{external_id(number)}")
+            return Repeat(group=mention_id(number))
         # Somebody is copied often, most are copied once.
         head = chance.randrange(number) // 40 * 40 if chance.random() < 0.5 else number - 1
         kind = chance.choice(("copy", "near", "repost"))
-        return Repeat(kind=kind, group=f"x:{external_id(head)}", of=f"x:{external_id(head)}")
+        return Repeat(kind=kind, group=mention_id(head), of=mention_id(head))
 
     def _labels(self) -> dict[str, Label]:
         chance = self._chance
@@ -220,6 +222,11 @@ class Life:
             )
             for number, post in enumerate(chosen)
         ]
+
+
+def mention_id(number: int) -> str:
+    """The id of the post of that number."""
+    return f"{SOURCES[number % 5]}:{external_id(number)}"
 
 
 def external_id(number: int) -> str:

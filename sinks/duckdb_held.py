@@ -6,6 +6,7 @@ and when it has become too small, and may say of a key that is not there that it
 50 at most. What a transaction that failed had put in does no harm.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import duckdb
@@ -22,6 +23,8 @@ _BITS_EACH: Final = 10
 _ONE: Final = np.left_shift(1, np.arange(8)).astype(np.uint8)
 #: Bits at first: 128 kB.
 _FIRST: Final = 1 << 20
+#: Keys that are read together.
+_AT_ONCE: Final = 100_000
 
 
 class Held:
@@ -36,40 +39,49 @@ class Held:
 
     def among(self, cursor: duckdb.DuckDBPyConnection, batch: pa.Table) -> npt.NDArray[np.bool_]:
         """For each row of a batch whether the table may hold its key; all are held from then on."""
-        cursor.register("batch", batch)
-        hashes = self._hashes(cursor, "batch")
-        cursor.unregister("batch")
-        if not self._bits.size or (self._count + len(hashes)) * _BITS_EACH > self._size:
-            self._read(cursor, len(hashes))
-        found = self._found(hashes)
-        self._put(hashes[~found])
+        if not self._bits.size or (self._count + batch.num_rows) * _BITS_EACH > self._size:
+            self._read(cursor, batch.num_rows)
+        hashes = self._hashes_of(cursor, batch)
+        found = np.ones(len(hashes), dtype=np.bool_)
+        for look in _looks(hashes, self._size):
+            found &= (self._bits[look >> 3] & _ONE[look & 7]) != 0
+        _put(self._bits, hashes[~found])
+        self._count += len(hashes)
         return found
 
-    def _hashes(self, cursor: duckdb.DuckDBPyConnection, relation: str) -> _Hashes:
-        found: Any = cursor.execute(f"SELECT {self._hash} AS h FROM {relation}").fetchnumpy()["h"]
-        return np.asarray(found, dtype=np.uint64)
+    def _hashes_of(self, cursor: duckdb.DuckDBPyConnection, batch: pa.Table) -> _Hashes:
+        """The hash of each row, in their order, which threads do not keep by themselves."""
+        numbered = batch.append_column("row_number", pa.array(np.arange(batch.num_rows)))
+        cursor.register("batch", numbered)
+        found: Any = cursor.execute(f"SELECT row_number AS n, {self._hash} AS h FROM batch")
+        columns = found.fetchnumpy()
+        cursor.unregister("batch")
+        hashes = np.empty(batch.num_rows, dtype=np.uint64)
+        hashes[columns["n"]] = columns["h"]
+        return hashes
 
     def _read(self, cursor: duckdb.DuckDBPyConnection, more: int) -> None:
         """Reads the table's keys into a filter with room for a quarter as many again at least."""
-        hashes = self._hashes(cursor, self._table)
-        while self._size < (len(hashes) + more) * _BITS_EACH * 5 // 4:
-            self._size *= 2
-        self._bits = np.zeros(self._size // 8, dtype=np.uint8)
-        self._count = 0
-        self._put(hashes)
+        rows: Any = cursor.execute(f"SELECT count(*) FROM {self._table}").fetchall()
+        count, size = rows[0][0], self._size
+        while size < (count + more) * _BITS_EACH * 5 // 4:
+            size *= 2
+        bits = np.zeros(size // 8, dtype=np.uint8)
+        # Little at a time: all at once takes thirty times the memory of the filter.
+        hashes = cursor.sql(f"SELECT {self._hash} AS h FROM {self._table}")
+        for piece in hashes.to_arrow_reader(_AT_ONCE):
+            _put(bits, piece.column(0).to_numpy(zero_copy_only=False))
+        # Last, so that a reading that fails leaves what was known before.
+        self._bits, self._size, self._count = bits, size, count
 
-    def _put(self, hashes: _Hashes) -> None:
-        for look in self._looks(hashes):
-            np.bitwise_or.at(self._bits, look >> 3, _ONE[look & 7])
-        self._count += len(hashes)
 
-    def _found(self, hashes: _Hashes) -> npt.NDArray[np.bool_]:
-        found = np.ones(len(hashes), dtype=np.bool_)
-        for look in self._looks(hashes):
-            found &= (self._bits[look >> 3] & _ONE[look & 7]) != 0
-        return found
+def _put(bits: npt.NDArray[np.uint8], hashes: _Hashes) -> None:
+    for look in _looks(hashes, len(bits) * 8):
+        np.bitwise_or.at(bits, look >> 3, _ONE[look & 7])
 
-    def _looks(self, hashes: _Hashes) -> list[npt.NDArray[np.int64]]:
-        first, step = hashes, (hashes >> np.uint64(32)) | np.uint64(1)
-        within = np.uint64(self._size - 1)
-        return [((first + np.uint64(n) * step) & within).astype(np.int64) for n in range(_LOOKS)]
+
+def _looks(hashes: _Hashes, size: int) -> Iterator[npt.NDArray[np.int64]]:
+    """Where to look for keys, once after the other; ``size`` is a power of two."""
+    step = (hashes >> np.uint64(32)) | np.uint64(1)
+    for number in range(_LOOKS):
+        yield ((hashes + np.uint64(number) * step) & np.uint64(size - 1)).astype(np.int64)

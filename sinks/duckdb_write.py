@@ -60,9 +60,12 @@ class DuckDBUpserts:
 
     def _mentions(self, batch: pa.Table) -> None:
         new, known = self._split(self._keys.mentions, batch)
-        parts = [self._replaced(part) for part in known]
+        rows = range(0, known.num_rows, _AT_ONCE)
+        parts = [self._replaced(known.slice(at, _AT_ONCE)) for at in rows]
         self._new.update(new.column("id").to_pylist())
-        self._insert("fct_mention", pa.concat_tables([new, *parts], promote_options="default"))
+        whole = pa.concat_tables([new, *parts], promote_options="default")
+        if whole.num_rows:
+            self._run("fct_mention_put", whole)
 
     def _replaced(self, known: pa.Table) -> pa.Table:
         """The rows to insert of mentions that may be there; those in whose place are gone."""
@@ -87,9 +90,9 @@ class DuckDBUpserts:
     def _links(self, batch: pa.Table) -> None:
         new, known = self._split(self._keys.links, batch)
         self._insert("fct_link", new)
-        for part in known:
-            self._run("fct_link_past", part)
-            self._run("fct_link", part)
+        if known.num_rows:
+            self._run("fct_link_past", known)
+            self._run("fct_link", known)
 
     def _erased_among(self, batch: pa.Table) -> list[tuple[str]]:
         """Of those that are new the words tell themselves."""
@@ -98,12 +101,10 @@ class DuckDBUpserts:
         found = [self._looked_up("erased_among", batch, part) for part in parts]
         return [(i,) for part in found for i in part.column("id").to_pylist()]
 
-    def _split(self, held: Held, batch: pa.Table) -> tuple[pa.Table, list[pa.Table]]:
-        """The rows whose keys are surely new, and the others in parts."""
+    def _split(self, held: Held, batch: pa.Table) -> tuple[pa.Table, pa.Table]:
+        """The rows whose keys are surely new, and the others."""
         among = held.among(self._cursor, batch)
-        known = batch.filter(pa.array(among))
-        parts = [known.slice(at, _AT_ONCE) for at in range(0, known.num_rows, _AT_ONCE)]
-        return batch.filter(pa.array(~among)), parts
+        return batch.filter(pa.array(~among)), batch.filter(pa.array(among))
 
     def _insert(self, table: str, rows: pa.Table) -> None:
         if rows.num_rows:

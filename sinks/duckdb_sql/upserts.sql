@@ -17,6 +17,10 @@ FROM batch b LEFT JOIN (
 WHERE m.id IS NULL OR @is_newer_mention(b, m)
     OR (b.version = m.version AND b.model = m.model AND b.seen_at < m.seen_at);
 
+-- name: fct_mention_put
+-- All rows to insert.
+INSERT INTO fct_mention BY NAME SELECT *, repeat_group <> id AS is_repeat FROM batch;
+
 -- name: fct_mention_past
 -- Instead of reading the whole table: what they supersede, before they do.
 INSERT INTO fct_mention_version BY NAME

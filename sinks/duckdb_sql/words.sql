@@ -24,11 +24,21 @@ batch
 
 -- name: heads_of
 -- Joins the earliest mention of the group of m, whatever arrived first: head_id and head_kind of h,
--- NULL for a group that @1 does not name.
+-- NULL for a group that @1 does not name, and for one that has no repeat. One in ten is a repeat: only
+-- these are searched, and what they name is looked up.
 LEFT JOIN (
+    WITH repeats AS MATERIALIZED (
+        SELECT repeat_group, id, event_at, repeat_kind FROM fct_mention
+        WHERE is_repeat AND repeat_group IN (SELECT repeat_group FROM @1)
+    )
     SELECT repeat_group, arg_min(id, ROW(event_at, id)) AS head_id,
         arg_min(repeat_kind, ROW(event_at, id)) AS head_kind
-    FROM fct_mention WHERE repeat_group IN (SELECT repeat_group FROM @1)
+    FROM (
+        SELECT * FROM repeats
+        UNION ALL
+        SELECT repeat_group, id, event_at, repeat_kind FROM fct_mention
+        WHERE repeat_group = id AND id IN (SELECT repeat_group FROM repeats)
+    ) member
     GROUP BY repeat_group
 ) h ON h.repeat_group = m.repeat_group
 
