@@ -25,8 +25,7 @@ pds: $(DEV)  ## the test of Bluesky on a real PDS, which npm installs first (onc
 
 clickhouse: $(DEV) requirements/chdb.txt  ## the tests of ClickHouse, whose engine (900 MB) comes first
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/chdb.txt
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/sinks/test_clickhouse_warehouse.py \
-		tests/sinks/test_clickhouse_server.py tests/end_to_end/test_clickhouse.py
+	$(BIN)/pytest $(SIDE_BY_SIDE) tests/sinks/test_clickhouse_*.py tests/end_to_end/test_clickhouse.py
 
 kafka: $(DEV)  ## Apache Kafka on this machine, until Ctrl-C; prints its address
 	$(BIN)/python -m tests.servers.kafka
