@@ -28,6 +28,8 @@ Put: TypeAlias = Callable[[Sequence[Feedback]], None]
 #: Records that may wait for the store before this one waits: what is live comes first.
 AHEAD: Final = 10_000
 PAUSE_SECONDS: Final = 0.5
+#: Names of tracks that a refusal lists.
+SHOWN: Final = 3
 
 
 class Mark:
@@ -70,6 +72,22 @@ class Mark:
             return str(told["run"]) if told["settings"] == self._settings else None
         except (OSError, ValueError, TypeError, KeyError):
             return None
+
+
+def check_tracks(known: Settings, warehouse: Warehouse) -> None:
+    """Raises Misuse where no track is set and posts are of some: their names would be wiped.
+
+    Components and places are found by the words of the settings' tracks alone.
+    """
+    if known.track:
+        return
+    rows = warehouse.rows("sources_and_tracks")
+    if tracks := [row["name"] for row in rows if row["kind"] == "track"]:
+        shown = ", ".join(tracks[:SHOWN]) + (", …" if len(tracks) > SHOWN else "")
+        raise Misuse(
+            f"no [[track]] in the settings, but posts are of {shown}: their components and places "
+            "would be lost; name the settings that have these tracks with --config FILE"
+        )
 
 
 @contextmanager

@@ -59,6 +59,7 @@ def run_relabel(options: argparse.Namespace) -> int:
     mark = relabelling.Mark(known, options.warehouse, [models.version, since])
     done, changes = 0, Changes()
     with relabelling.opened(known, options.warehouse) as (warehouse, put):
+        relabelling.check_tracks(known, warehouse)
         choose = partial(target, warehouse, models.version, options.again)
         is_marked = options.again and not options.dry_run
         with mark.run(choose) if is_marked else nullcontext(choose()) as name:

@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.program import PROGRAM, environment, lines, post, query, run, up
 from tests.end_to_end.test_up import folder, rows_in
 
@@ -45,6 +47,27 @@ def test_new_tracks_over_what_is_held(tmp_path: Path) -> None:
 
     assert json.loads(run("relabel", "--format", "json", cwd=tmp_path).stdout) == []
     run("relabel", "--since", "yesterday-ish", cwd=tmp_path, code=2)
+
+
+@pytest.mark.parametrize("told", [(), ("--dry-run",)])
+def test_nothing_is_wiped_without_the_settings(tmp_path: Path, told: tuple[str, ...]) -> None:
+    """Components are found by the settings' tracks: without any, those of before would go."""
+    part = '[[track.component]]\nname = "Messages"\naliases = ["messages"]\n'
+    settings = tmp_path / "groundswell.toml"
+    settings.write_text(SETTINGS.format("acme") + part, encoding="utf-8")
+    lines(tmp_path / "posts.jsonl", [post(1, "acme is down, messages do not arrive")])
+    run("replay", "posts.jsonl", cwd=tmp_path)
+    settings.rename(tmp_path / "ours.toml")
+    done = run("relabel", "--again", *told, cwd=tmp_path, code=2)
+    assert done.stdout == b""
+    assert "posts are of acme" in done.stderr.decode()
+    assert "--config FILE" in done.stderr.decode()
+    assert len(done.stderr.decode().strip().splitlines()) == 1
+    component = "SELECT component FROM feedback"
+    assert query(component, tmp_path / "groundswell.duckdb") == [{"component": "Messages"}]
+    done = run("--config", "ours.toml", "relabel", "--again", *told, cwd=tmp_path)
+    assert b"1 mentions" in done.stderr
+    assert query(component, tmp_path / "groundswell.duckdb") == [{"component": "Messages"}]
 
 
 def test_a_run_over_everything_that_was_killed_goes_on(tmp_path: Path) -> None:
