@@ -74,8 +74,8 @@ class DuckDBUpserts:
         self._newer |= _ids(rows, compute.field("is_newer"))
         held = rows.filter(compute.field("is_held"))
         if gone := held.column("id").to_pylist():
-            self._looked_up("fct_mention_past", held, gone)
-            self._looked_up("fct_mention_gone", held, gone)
+            self._run_on("fct_mention_past", held, gone)
+            self._run_on("fct_mention_gone", held, gone)
         return rows.drop_columns(["is_held", "is_newer"])
 
     def _private(self, batch: pa.Table) -> None:
@@ -83,7 +83,7 @@ class DuckDBUpserts:
         ids = batch.column("mention_id").to_pylist()
         newer = [mention_id for mention_id in ids if mention_id in self._newer]
         for at in range(0, len(newer), _AT_ONCE):
-            self._looked_up("mention_private_gone", batch, newer[at : at + _AT_ONCE])
+            self._run_on("mention_private_gone", batch, newer[at : at + _AT_ONCE])
         wanted = self._new | self._newer
         self._insert("mention_private", batch.filter(pa.array([i in wanted for i in ids])))
 
@@ -113,13 +113,20 @@ class DuckDBUpserts:
             self._cursor.unregister("batch")
 
     def _looked_up(self, name: str, batch: pa.Table, keys: Sequence[str]) -> pa.Table:
-        """What a section says that looks keys up one by one."""
-        text = self._statements[name].text.replace("$held", ", ".join("?" * len(keys)))
+        """The rows that a section selects, which looks keys up one by one."""
         self._cursor.register("batch", batch)
-        found = self._cursor.sql(text, params=keys)
-        rows = None if found is None else found.to_arrow_table()
+        found = self._cursor.sql(self._about(name, keys), params=keys).to_arrow_table()
         self._cursor.unregister("batch")
-        return rows
+        return found
+
+    def _run_on(self, name: str, batch: pa.Table, keys: Sequence[str]) -> None:
+        """Runs a section that changes rows with these keys."""
+        self._cursor.register("batch", batch)
+        self._cursor.execute(self._about(name, keys), keys)
+        self._cursor.unregister("batch")
+
+    def _about(self, name: str, keys: Sequence[str]) -> str:
+        return self._statements[name].text.replace("$held", ", ".join("?" * len(keys)))
 
     def _run(self, name: str, batch: pa.Table, values: Any = None) -> list[tuple[Any, ...]]:
         self._cursor.register("batch", batch)

@@ -26,18 +26,7 @@ INSERT INTO fct_mention BY NAME SELECT *, repeat_group <> id AS is_repeat FROM b
 INSERT INTO fct_mention_version BY NAME
 SELECT m.* EXCLUDE (valid_from, arrival), m.valid_from, b.valid_from AS valid_to, b.arrival
 FROM (
-    SELECT id, version, model, tracks, repeat_kind, repeat_group,
-        intent, intent_p, intent_sure,
-        topic, topic_p, topic_sure,
-        severity, severity_p, severity_sure,
-        sentiment, sentiment_p, sentiment_sure,
-        informative, informative_p, informative_sure,
-        noise, noise_p, noise_sure,
-        language, language_p, language_sure,
-        component, component_p, component_sure,
-        place, place_p, place_sure,
-        app_version, app_version_p, app_version_sure,
-        claims, place_in, valid_from, arrival
+    SELECT id, version, model, @believed(), valid_from, arrival
     FROM fct_mention WHERE id IN ($held)
 ) m JOIN batch b ON b.id = m.id
 WHERE @is_newer_mention(b, m);

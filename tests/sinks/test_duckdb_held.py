@@ -2,18 +2,31 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import GiveUp
 from pipeline.ports import Rows
-from sinks import duckdb_write
+from sinks import duckdb_held, duckdb_write
 from sinks.duckdb_held import Held
 from sinks.duckdb_warehouse import DuckDBWarehouse
-from tests.contracts.warehouse_words import OFFICIAL, START, feedback, link, one, view
+from tests.contracts.warehouse import in_two_orders
+from tests.contracts.warehouse_words import (
+    OFFICIAL,
+    START,
+    Word,
+    feedback,
+    link,
+    one,
+    view,
+    worlds,
+)
 
 #: More than the filter has room for at first.
 MANY = 150_000
@@ -70,6 +83,26 @@ def test_a_write_that_failed_may_come_again(
     assert one(warehouse, 1)["text"] == "words of it"
     assert len(view(warehouse, "fct_link")) == 1
     warehouse.close()
+
+
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(words=worlds(), seed=st.integers(0, 2**32))
+def test_parts_and_filters_of_any_size_write_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[Word], seed: int
+) -> None:
+    """With a filter that must grow at once and parts of two rows, in any order."""
+    monkeypatch.setattr(duckdb_write, "_AT_ONCE", 2)
+    monkeypatch.setattr(duckdb_held, "_FIRST", 8)
+
+    def make() -> DuckDBWarehouse:
+        return DuckDBWarehouse(tmp_path / token_hex(6), key=bytes(32))
+
+    once, often = in_two_orders(make, words, seed)
+    assert often == once
 
 
 def _fails(*_: object) -> None:
