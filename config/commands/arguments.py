@@ -1,6 +1,7 @@
 """Types of arguments that several commands take."""
 
 import argparse
+import unicodedata
 from datetime import datetime
 
 from pipeline.values import in_utc
@@ -21,3 +22,11 @@ def moment(text: str) -> datetime:
         raise argparse.ArgumentTypeError(
             f"a time looks like 2026-03-02 or 2026-03-02T09:00Z, not {text!r}"
         ) from error
+
+
+def identity(text: str) -> str:
+    """An id, without the blanks and line ends around it that files and tables bring."""
+    bare = text.strip()
+    if any(unicodedata.category(sign) == "Cc" for sign in bare):
+        raise argparse.ArgumentTypeError(f"an id has no control characters, as {bare!r} has")
+    return bare

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 from pydantic import ValidationError
 
 from config import note, settings
+from config.commands.arguments import identity
 from pipeline.errors import Misuse
 from pipeline.explaining import explain
 from pipeline.model import Decision, Removal, Verb
@@ -35,8 +36,8 @@ def register(commands: Commands) -> None:
         "is one. Prints the decision.",
     )
     decide.add_argument("verb", choices=get_args(Verb), metavar="VERB")
-    decide.add_argument("subject", metavar="SUBJECT")
-    decide.add_argument("value", nargs="?", default="", metavar="VALUE")
+    decide.add_argument("subject", type=identity, metavar="SUBJECT")
+    decide.add_argument("value", type=identity, nargs="?", default="", metavar="VALUE")
     decide.add_argument("--by", default=None, metavar="NAME", help="default: your login")
     decide.add_argument("--warehouse", type=Path, metavar="PATH", help="default: from settings")
     decide.set_defaults(run=run_decide)
@@ -50,6 +51,7 @@ def register(commands: Commands) -> None:
     )
     forget.add_argument(
         "--mention",
+        type=identity,
         action="append",
         default=[],
         metavar="SOURCE:ID",
@@ -57,6 +59,7 @@ def register(commands: Commands) -> None:
     )
     forget.add_argument(
         "--author",
+        type=identity,
         action="append",
         default=[],
         metavar="SOURCE:ID",

@@ -248,6 +248,28 @@ def test_forgetting_what_is_not_there_is_said(tmp_path: Path) -> None:
     assert b"nothing" not in done.stderr
 
 
+@pytest.mark.parametrize("typed", ["x:1\r", " x:1\n", "x:1\u2028"])
+def test_what_stands_around_an_id_is_no_part_of_it(typed: str) -> None:
+    """Lines of a CSV end with a carriage return, and a shell hands it on."""
+    words = parser().parse_args(["forget", "--mention", typed, "--author", typed])
+    assert (words.mention, words.author) == (["x:1"], ["x:1"])
+    words = parser().parse_args(["decide", "link", typed, f"{typed} "])
+    assert (words.subject, words.value) == ("x:1", "x:1")
+
+
+@pytest.mark.parametrize(
+    "asked", [("forget", "--mention"), ("forget", "--author"), ("decide", "accept")]
+)
+def test_an_id_with_a_control_character_is_refused(
+    asked: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It would be taken for the one that a terminal shows; the line shows it whole."""
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args([*asked, "x:1\r2"])
+    assert ended.value.code == 2
+    assert r"an id has no control characters, as 'x:1\r2' has" in capsys.readouterr().err
+
+
 def test_a_decision_about_what_is_not_there_is_said(tmp_path: Path) -> None:
     """It may come later, and then it holds; but most often the id was mistyped."""
     lines(tmp_path / "posts.jsonl", [post(1, "hello")])
