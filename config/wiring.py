@@ -14,6 +14,8 @@ from config.settings import Settings
 from config.sources import own_accounts
 from pipeline.clock import SystemClock
 from pipeline.enrich import Enricher
+from pipeline.errors import Misuse
+from pipeline.heads import SUFFIX
 from pipeline.incidents import Book
 from pipeline.indexes.memory import MemoryRepeatIndex
 from pipeline.intake import Intake
@@ -43,7 +45,13 @@ SHIPPED_MODELS = Path(str(files("config"))) / "models"
 
 
 def labeller(known: Settings, over: Path | None = None) -> Labeller:
-    """The shipped models, with those of the settings and then ``over`` laid over them."""
+    """The shipped models, with those of the settings and then ``over`` laid over them.
+
+    Raises Misuse where ``over`` is a folder without any, GiveUp for a model that is not sound.
+    """
+    if over is not None and over.is_dir() and not any(over.glob(f"*{SUFFIX}")):
+        told = "name the folder that `groundswell train --out` wrote"
+        raise Misuse(f"no model of ours in {over}: {told}")
     dirs = [d for d in (SHIPPED_MODELS, known.models.dir, over) if d is not None]
     return Labeller.load(dirs, official=own_accounts(known))
 

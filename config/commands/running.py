@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from config import settings
 from config.commands.arguments import port
+from pipeline.errors import Misuse
 
 if TYPE_CHECKING:
+    from config.demo.playing import Demo
     from config.passed import PassedOn
     from pipeline.ports import Clock, Collector
 
@@ -81,16 +83,24 @@ def run_up(options: argparse.Namespace) -> int:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Plays the scenario so that it ends now, two minutes from the start."""
-    from config.demo import playing
-
     with tempfile.TemporaryDirectory(prefix="groundswell-demo-") as scratch:
-        demo = playing.Demo(options.keep or Path(scratch), DEMO_SPEED)
+        demo = _demo(options.keep or Path(scratch))
         known = _with(demo.settings(), options.port, None)
         print(
             f'query it while it runs: groundswell query --warehouse {known.warehouse.path} "…"',
             file=sys.stderr,
         )
         return _run(known, demo.sources, demo.clock)
+
+
+def _demo(directory: Path) -> "Demo":
+    from config.demo.playing import Demo
+
+    try:
+        return Demo(directory, DEMO_SPEED)
+    except OSError as error:
+        told = f"the demo cannot write to {directory}: {error.strerror}"
+        raise Misuse(f"{told}; name another folder with --keep") from error
 
 
 def _with(known: settings.Settings, port: int | None, warehouse: Path | None) -> settings.Settings:

@@ -299,3 +299,29 @@ def test_every_option_is_explained() -> None:
         if action.option_strings and not action.help
     }
     assert bare == set()
+
+
+@pytest.mark.parametrize(
+    "asked", [("relabel",), ("replay", "posts.jsonl"), ("enrich",)], ids=lambda asked: asked[0]
+)
+def test_a_folder_without_a_model_is_refused(asked: tuple[str, ...], tmp_path: Path) -> None:
+    """It would look as if the model had been used, and changed nothing."""
+    (tmp_path / "empty").mkdir()
+    lines(tmp_path / "posts.jsonl", [post(1, "hello")])
+    done = run(*asked, "--model", "empty", cwd=tmp_path, code=2)
+    assert done.stdout == b""
+    assert b"no model of ours in empty: name the folder" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("keep", "why"), [("closed/demo", "Permission denied"), ("file", "File exists")]
+)
+def test_a_demo_that_cannot_be_kept_says_where(keep: str, why: str, tmp_path: Path) -> None:
+    """One line that names the folder, before anything is started."""
+    (tmp_path / "closed").mkdir(mode=0o500)
+    (tmp_path / "file").write_text("taken", encoding="utf-8")
+    asked = ("demo", "--keep", keep, "--port", "0")
+    done = run(*asked, cwd=tmp_path, code=2, powerless=True)
+    assert f"the demo cannot write to {keep}: {why}; name another" in done.stderr.decode()
+    assert len(done.stderr.strip().splitlines()) == 1
