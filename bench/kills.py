@@ -16,7 +16,7 @@ newest version, of the batch that was under way all or nothing, nothing twice, c
 as if nobody had been killed, and no word of an erased post in any table (``bench.kills_check``).
 ClickHouse knows no transactions: there the batch that was under way is written again, as it would
 come again, before anything is compared, and the dead writer's lock is taken away instead of waiting
-a minute for it.
+twenty seconds for it.
 """
 
 import argparse

@@ -16,9 +16,10 @@ and is not filled again, as a ``--file`` does. ClickHouse is its engine behind i
 """
 
 import argparse
+import itertools
 import resource
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -29,8 +30,8 @@ import pyarrow as pa
 from bench.warehouse_asked import SIZE, ask_all
 from bench.warehouse_fill import Filler
 from bench.warehouse_places import KEY, Place, place_of
-from bench.warehouse_words import DAYS, END, START, Life, incidents, live
-from pipeline.model import Feedback
+from bench.warehouse_words import DAYS, END, START, TRACKS, Life, incidents, live
+from pipeline.model import Coverage, Feedback
 from pipeline.ports import Rows, Warehouse
 from sinks.keys import Keys
 from sinks.write import Write
@@ -107,10 +108,19 @@ HEAD: Final = (
 )
 
 
+def coverage() -> Iterator[Coverage]:
+    """What was read: each source and track, of every hour all but its last ten minutes."""
+    for hour in range(DAYS * 24):
+        start = START + timedelta(hours=hour)
+        for source, track in itertools.product(("x", "bluesky", "mastodon"), TRACKS):
+            end = start + timedelta(minutes=50)
+            yield Coverage(source=source, track=track, from_at=start, to_at=end)
+
+
 def write_base(warehouse: Warehouse, rows: int, size: int = SIZE) -> Rate:
     """The first posts, with incidents, decisions, removals and campaigns."""
     life, rate = Life(), Rate()
-    warehouse.write(Rows(incidents=incidents()), START)
+    warehouse.write(Rows(incidents=incidents(), coverage=list(coverage())), START)
     posts: list[Feedback] = []
     for first in range(0, rows, size):
         batch = [life.post(number) for number in range(first, min(first + size, rows))]

@@ -9,12 +9,14 @@ from typing import Any, Self
 import numpy as np
 
 from bench.warehouse_places import Place
-from bench.warehouse_words import Life, incident_id, live
+from bench.warehouse_words import INCIDENTS, Life, incident_id, live
 from pipeline.model import Feedback
 from pipeline.ports import Rows, Warehouse
 
 #: Rows in a batch of a writer at full speed.
 SIZE = 5_000
+#: The incidents that the page's list shows.
+SHOWN = [incident_id(number) for number in range(INCIDENTS - 200, INCIDENTS)]
 
 
 def questions(now: datetime) -> list[tuple[str, str, dict[str, Any]]]:
@@ -28,6 +30,7 @@ def questions(now: datetime) -> list[tuple[str, str, dict[str, Any]]]:
         ("live", "counts_per_minute", {**hour, "track": "acme", "intent": "report"}),
         ("live", "last_event", {}),
         ("live", "incident_list", {}),
+        ("live", "incident_coverage", {"ids": SHOWN, "now": now}),
     ]
     for one in (usual, large):
         names = ("incident", "incident_timeline", "incident_crowd", "incident_rumours")
@@ -35,6 +38,7 @@ def questions(now: datetime) -> list[tuple[str, str, dict[str, Any]]]:
         asked += [
             ("incident", "incident_posts", {"id": one, "limit": 100, "newest": True}),
             ("incident", "incident_since", {"id": one, "limit": 200}),
+            ("incident", "incident_coverage", {"ids": [one], "now": now}),
         ]
     late = {
         "tracks": ["acme"],

@@ -109,7 +109,8 @@ def counts(warehouse: "Warehouse", part: Part, now: datetime) -> Doc:
 def incidents(warehouse: "Warehouse", _part: Part, now: datetime) -> list[Doc]:
     """All incidents: proposed first, then open ones, then closed ones, the newest first in each."""
     docs = [incident_doc(row) for row in warehouse.rows("incident_list")]
-    found = map(_doc, warehouse.rows("incident_coverage", now=now))
+    shown = [doc["id"] for doc in docs]
+    found = map(_doc, warehouse.rows("incident_coverage", ids=shown, now=now))
     read = completeness.by_incident(found)
     for doc in docs:
         doc["completeness"] = completeness.brief(read[doc["id"]], now)
@@ -124,7 +125,7 @@ def incident(warehouse: "Warehouse", part: Part, now: datetime) -> Doc | None:
     doc = incident_doc(rows[0])
     found = warehouse.rows("incident_timeline", id=part.id)
     doc["timeline"] = _timeline(found)
-    read = map(_doc, warehouse.rows("incident_coverage", id=part.id, now=now))
+    read = map(_doc, warehouse.rows("incident_coverage", ids=[part.id], now=now))
     doc["completeness"] = completeness.told(read, now)
     return doc
 

@@ -169,7 +169,7 @@ FROM (
 -- Gaps by source and track. One of a whole source ('') is one of each track that it was read by, too, if
 -- it began while that was read.
 CREATE VIEW coverage_gap AS
-SELECT * FROM @coverage_gap_of(fct_coverage) g;
+SELECT * FROM @coverage_gap_of(fct_coverage, fct_coverage) g;
 
 -- name: coverage_span
 -- Coverage by source and track ('' for all), with spans that meet or overlap made one: what was told

@@ -6,7 +6,7 @@
 -- number). With intent or linked, the newest $within (20,000) that pass the others are looked at.
 WITH oldest AS MATERIALIZED (
     -- Numbers alone: to sort more columns would cost more than all the rest.
-    SELECT coalesce(min(arrival), 0) AS arrival FROM (
+    SELECT min(arrival) AS arrival FROM (
         SELECT arrival FROM fct_mention
         WHERE NOT is_hidden AND NOT is_erased
             AND ($source::text IS NULL OR source = $source::text)
@@ -17,49 +17,38 @@ WITH oldest AS MATERIALIZED (
             THEN coalesce($limit::bigint, 200) ELSE coalesce($within::bigint, 20000) END)
     ) looked_at
 ), of_intent AS MATERIALIZED (
-    SELECT id, arrival FROM fct_mention
-    WHERE arrival >= (SELECT arrival FROM oldest) AND NOT is_hidden AND NOT is_erased
-        AND ($source::text IS NULL OR source = $source::text)
-        AND ($track::text IS NULL OR @holds(tracks, $track::text))
-        AND ($intent::text IS NULL OR intent = $intent::text
-            OR id IN (SELECT id FROM person_label))
-), with_link AS MATERIALIZED (
-    SELECT mention_id AS id FROM fct_link WHERE state <> 'unlinked' AND $linked::boolean
-        AND mention_id IN (SELECT id FROM of_intent)
-    UNION
-    SELECT subject FROM fct_decision WHERE verb = 'link' AND $linked::boolean
-), may_pass AS MATERIALIZED (
-    SELECT arrival FROM of_intent
-    WHERE $linked::boolean IS NULL OR NOT $linked::boolean OR id IN (SELECT id FROM with_link)
-    ORDER BY arrival DESC
-    -- Hardly any of them fails to pass, but where those without a link are asked for.
-    LIMIT (CASE WHEN NOT $linked::boolean THEN 10 ELSE 2 END * coalesce($limit::bigint, 200))
-), newest AS MATERIALIZED (
-    SELECT * FROM fct_mention WHERE arrival IN (SELECT arrival FROM may_pass)
+    SELECT m.id, m.version, m.arrival FROM fct_mention m LEFT JOIN person_label l ON l.id = m.id
+    WHERE m.arrival >= (SELECT arrival FROM oldest) AND NOT m.is_hidden AND NOT m.is_erased
+        AND ($source::text IS NULL OR m.source = $source::text)
+        AND ($track::text IS NULL OR @holds(m.tracks, $track::text))
+        AND ($intent::text IS NULL OR coalesce(l.intent, m.intent) = $intent::text)
+    ORDER BY m.arrival DESC
+    LIMIT (CASE WHEN $linked::boolean IS NULL THEN coalesce($limit::bigint, 200)
+        ELSE coalesce($within::bigint, 20000) END)
 ), own_links AS MATERIALIZED (
-    SELECT * FROM fct_link WHERE mention_id IN (SELECT id FROM newest)
+    SELECT * FROM fct_link WHERE mention_id IN (SELECT id FROM of_intent)
 ), words AS MATERIALIZED (
-    SELECT * FROM @link_now_of(newest, own_links, fct_decision) l
+    SELECT * FROM @link_now_of(of_intent, own_links, fct_decision) l
 ), incident AS MATERIALIZED (
     -- Once for both that read it: planning it is half the time that this question takes.
     SELECT incident_id, title, status, is_proposed, official_id FROM incident_now
 ), best AS MATERIALIZED (
     SELECT * FROM @best_link_of(words, incident) b
-), picked AS MATERIALIZED (
-    -- IN, not a join: whatever the planner believes of these sizes, it looks each up in a hash.
-    SELECT * FROM @mention_now_of(newest, newest) m
-    WHERE ($intent::text IS NULL OR m.intent = $intent::text)
-        AND ($linked::boolean IS NULL
-            OR (m.id IN (SELECT mention_id FROM best)) = $linked::boolean)
-    ORDER BY m.arrival DESC
-    LIMIT (coalesce($limit::bigint, 200))
+), newest AS MATERIALIZED (
+    SELECT * FROM fct_mention WHERE arrival IN (
+        SELECT arrival FROM of_intent
+        -- IN, not a join: whatever the planner believes of these sizes, it looks each up in a hash.
+        WHERE $linked::boolean IS NULL
+            OR (id IN (SELECT mention_id FROM best)) = $linked::boolean
+        ORDER BY arrival DESC
+        LIMIT (coalesce($limit::bigint, 200)))
 )
 SELECT p.id, p.source, p.kind, d.handle, d.text, p.said_at, p.event_at, p.seen_at, d.url, p.tracks,
     p.intent, p.intent_p, p.intent_sure, p.topic, p.severity, p.sentiment, p.noise = 'yes' AS is_noise,
     p.component, p.place, p.app_version, p.language, p.repeat_kind, p.repeat_of, l.incident_id,
     i.title AS incident_title, i.status AS incident_status, i.is_proposed AS incident_is_proposed,
     l.link_state, l.link_p, l.link_by, p.version, p.arrival
-FROM picked p
+FROM @mention_now_of(newest, newest) p
 LEFT JOIN best l ON l.mention_id = p.id
 @private_of(p, d)
 LEFT JOIN incident i ON i.incident_id = l.incident_id
@@ -309,8 +298,8 @@ ORDER BY to_at DESC, from_at DESC, source, track
 LIMIT (coalesce($limit::bigint, 100));
 
 -- name: incident_coverage
--- What was read for the incident $id (NULL: for each) from an hour before it began (from_at) until it
--- ended or was dismissed, or $now (to_at): a row per source and track (NULL: all that it reads) of which
+-- What was read for each of the incidents $ids from an hour before it began (from_at) until it ended
+-- or was dismissed, or $now (to_at): a row per source and track (NULL: all that it reads) of which
 -- anything is told then or in the week before. Told is what was read or blind: for how many seconds
 -- of that time, and from when to when (NULL: not at all; told_to_at may lie before it).
 WITH asked AS MATERIALIZED (
@@ -320,26 +309,28 @@ WITH asked AS MATERIALIZED (
     FROM dim_incident i
     LEFT JOIN dim_incident o ON o.incident_id = i.official_id
     LEFT JOIN incident_word w ON w.incident_id = i.incident_id AND w.verb = 'dismiss'
-    WHERE $id::text IS NULL OR i.incident_id = $id::text
+    WHERE i.incident_id IN (SELECT unnest($ids::text[]))
 ), near AS MATERIALIZED (
     -- Cut first: what all sources ever told would be put in order for one incident.
     SELECT * FROM fct_coverage
     WHERE to_at > (SELECT min(from_at) - INTERVAL '7 days' FROM asked)
         AND from_at < (SELECT max(to_at) FROM asked)
 ), gap AS MATERIALIZED (
-    SELECT * FROM @coverage_gap_of(near) g
+    SELECT * FROM @coverage_gap_of(near, fct_coverage) g
+), span AS MATERIALIZED (
+    SELECT kind, source, track, from_at, to_at, CAST(NULL AS text) AS cause,
+        -- It is the last word of its source until the next one begins, but not for more than a week.
+        least(to_at + INTERVAL '7 days', coalesce(lead(from_at) OVER (
+            PARTITION BY kind, source, track ORDER BY from_at), to_at + INTERVAL '7 days')) AS last_at
+    FROM @coverage_span_of(near, gap) s
+    UNION ALL
+    SELECT 'cause', source, track, from_at, to_at, cause, to_at FROM gap
 ), piece AS (
     SELECT a.incident_id, a.from_at, a.to_at, c.kind, c.source, c.track, c.cause,
         CASE WHEN c.to_at > a.from_at THEN greatest(c.from_at, a.from_at) END AS piece_from_at,
         least(c.to_at, a.to_at) AS piece_to_at
-    FROM asked a, (
-        SELECT kind, source, track, from_at, to_at, CAST(NULL AS text) AS cause
-        FROM @coverage_span_of(near, gap) s
-        UNION ALL
-        SELECT 'cause', source, track, from_at, to_at, cause FROM gap
-    ) c
-    WHERE c.from_at < a.to_at AND c.to_at > a.from_at - INTERVAL '7 days'
-        AND (c.track = '' OR a.tracks = @no_words OR @holds(a.tracks, c.track))
+    FROM asked a JOIN span c ON c.from_at < a.to_at AND c.last_at > a.from_at
+    WHERE c.track = '' OR a.tracks = @no_words OR @holds(a.tracks, c.track)
 )
 SELECT incident_id, source, nullif(track, '') AS track, from_at, to_at,
     min(CASE WHEN kind = 'told' THEN piece_from_at END) AS told_from_at,
@@ -351,4 +342,4 @@ SELECT incident_id, source, nullif(track, '') AS track, from_at, to_at,
     @joined_set(cause, cause IS NOT NULL AND piece_from_at IS NOT NULL) AS causes
 FROM piece
 GROUP BY incident_id, source, track, from_at, to_at
-ORDER BY incident_id, source, track;
+ORDER BY incident_id, source, coalesce(track, '');

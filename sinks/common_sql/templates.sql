@@ -147,7 +147,8 @@ GROUP BY l.incident_id
     > (@2.version, @2.recorded_at, @2.record::text COLLATE "C")
 
 -- name: coverage_gap_of
--- Gaps by source and track, of rows of fct_coverage (@1): what the view coverage_gap says.
+-- Gaps by source and track, of rows of fct_coverage (@1): what the view coverage_gap says. When a track
+-- was read is told by all rows of fct_coverage (@2).
 SELECT source, track, from_at, to_at, cause FROM @1 WHERE is_gap AND to_at > from_at
 UNION
 SELECT t.source, t.track, greatest(g.from_at, t.from_at) AS from_at, g.to_at, g.cause
@@ -155,7 +156,7 @@ FROM (
     SELECT source, from_at, to_at, cause FROM @1 WHERE is_gap AND track = ''
 ) g
 JOIN (
-    SELECT source, track, min(from_at) AS from_at, max(to_at) AS to_at FROM @1
+    SELECT source, track, min(from_at) AS from_at, max(to_at) AS to_at FROM @2
     WHERE track <> '' AND to_at > from_at GROUP BY source, track
 ) t ON t.source = g.source
 WHERE g.to_at > t.from_at AND g.from_at <= t.to_at
@@ -166,7 +167,8 @@ WHERE g.to_at > t.from_at AND g.from_at <= t.to_at
 SELECT kind, source, track, min(from_at) AS from_at, max(to_at) AS to_at
 FROM (
     SELECT kind, source, track, from_at, to_at,
-        sum(begins) OVER (PARTITION BY kind, source, track ORDER BY from_at, to_at
+        -- Of twins the one that begins comes first: else the other is counted to what was before it.
+        sum(begins) OVER (PARTITION BY kind, source, track ORDER BY from_at, to_at, begins DESC
             ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS island
     FROM (
         SELECT kind, source, track, from_at, to_at,

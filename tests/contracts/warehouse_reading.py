@@ -133,6 +133,31 @@ class ReadingContract:
         (first,) = warehouse.rows("newest_feedback", linked=True)
         assert first["incident_title"] == "The shop is failing"
         assert ids(after=first["arrival"]) == ["x:3", "x:2"]
+        assert ids(after=warehouse.rows("newest_feedback")[0]["arrival"]) == []
+
+    def test_feed_filters_find_what_lies_behind_many(self, warehouse: Warehouse) -> None:
+        """However many newer posts nearly pass: by links that count no more, or a word."""
+        proposal = incident(PROPOSAL, status="proposed")
+        few = [feedback(n, links=[link(OFFICIAL)]) for n in range(3)]
+        warehouse.write(Rows(feedback=few, incidents=[incident(), proposal]), START)
+        dismissed = [feedback(100 + n, links=[link(PROPOSAL)]) for n in range(30)]
+        warehouse.write(Rows(feedback=dismissed), START)
+        alone = [feedback(200 + n, intent="question") for n in range(30)]
+        noise = [decision(f"d{n}", "relabel", f"x:{200 + n}", "noise=yes") for n in range(30)]
+        gone = decision("gone", "dismiss", PROPOSAL)
+        warehouse.write(Rows(feedback=alone, decisions=[gone, *noise]), START)
+        storm = [feedback(300 + n, links=[link(OFFICIAL)]) for n in range(60)]
+        warehouse.write(Rows(feedback=storm), START)
+
+        def found(**values: Any) -> int:
+            return len(warehouse.rows("newest_feedback", limit=5, **values))
+
+        assert found(linked=False, intent="question") == 5
+        assert found(linked=False) == 5
+        assert found(linked=True) == 5
+        assert found(intent="report") == 5
+        assert len(warehouse.rows("newest_feedback", limit=90, linked=True)) == 63
+        assert len(warehouse.rows("newest_feedback", limit=90, linked=False)) == 60
 
     def test_incident_page(self, warehouse: Warehouse) -> None:
         """The queries of the incident page agree with the views, after a merge too."""
@@ -289,9 +314,9 @@ class ReadingContract:
             covered(70, 90, source="taken in afterwards"),
         ]
         warehouse.write(Rows(incidents=[incident()], coverage=words), START)
-        rows = warehouse.rows("incident_coverage", id=OFFICIAL, now=minutes(60))
-        assert rows == warehouse.rows("incident_coverage", now=minutes(60))
-        assert warehouse.rows("incident_coverage", id=PROPOSAL, now=minutes(60)) == []
+        rows = warehouse.rows("incident_coverage", ids=[OFFICIAL], now=minutes(60))
+        assert warehouse.rows("incident_coverage", ids=[PROPOSAL], now=minutes(60)) == []
+        assert warehouse.rows("incident_coverage", ids=[], now=minutes(60)) == []
         assert {(row["from_at"], row["to_at"]) for row in rows} == {(minutes(-60), minutes(60))}
         names = ("source", "track", "told_from_at", "told_to_at", "seconds_told", "seconds_blind")
         assert [tuple(row[name] for name in names) for row in rows] == [
@@ -316,12 +341,44 @@ class ReadingContract:
         warehouse.write(
             Rows(incidents=incidents, coverage=[read], decisions=[dismissed]), minutes(40)
         )
-        rows = warehouse.rows("incident_coverage", now=minutes(60))
+        asked = [over.id, PROPOSAL, OFFICIAL]
+        rows = warehouse.rows("incident_coverage", ids=asked, now=minutes(60))
         assert {row["incident_id"]: row["to_at"] for row in rows} == {
             over.id: minutes(40),
             PROPOSAL: minutes(30),
             OFFICIAL: minutes(30),
         }
+
+    def test_what_was_read_is_the_same_in_a_list_and_alone(self, warehouse: Warehouse) -> None:
+        """Whatever else is asked for: how long a track was read is told by all of its spans."""
+
+        def covered(start: float, end: float, **more: str | bool) -> Coverage:
+            span = {"source": "a", "from_at": minutes(start), "to_at": minutes(end)}
+            return Coverage.model_validate(span | more)
+
+        day = 24 * 60
+        words = [
+            covered(-30 * day, -9 * day, track="acme"),
+            covered(-10 * day, -10, is_gap=True, cause="key refused"),
+            covered(-30, 120, track="acme"),
+            covered(-3 * day, -2 * day, track="other"),
+        ]
+        old, new = incident("statuspage:old"), incident("statuspage:new")
+        past = {"started_at": minutes(-20 * day), "resolved_at": minutes(-19 * day)}
+        old = old.model_copy(update=past)
+        warehouse.write(Rows(incidents=[old, new], coverage=words), START)
+        both = warehouse.rows("incident_coverage", ids=[new.id, old.id], now=minutes(120))
+        assert [
+            row
+            for one in (new, old)
+            for row in warehouse.rows("incident_coverage", ids=[one.id], now=minutes(120))
+        ] == both
+        names = ("incident_id", "track", "told_from_at", "seconds_told", "seconds_blind", "causes")
+        assert [tuple(row[name] for name in names) for row in both] == [
+            (new.id, None, minutes(-60), 50 * 60, 50 * 60, "key refused"),
+            (new.id, "acme", minutes(-60), 180 * 60, 50 * 60, "key refused"),
+            (old.id, "acme", minutes(-20 * day - 60), 25 * 60 * 60, 0, None),
+        ]
 
     def test_what_a_source_has_cost_is_its_newest_word_on_each_day(
         self, warehouse: Warehouse

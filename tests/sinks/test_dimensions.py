@@ -241,6 +241,18 @@ def test_a_gap_of_a_whole_source_is_one_of_its_tracks(warehouse: Warehouse) -> N
     assert other["is_complete"]
 
 
+def test_spans_of_many_tracks_stay_apart(warehouse: Warehouse) -> None:
+    """A gap is told as a span and as a gap: neither is taken for the end of what was before."""
+    told = [
+        read(n * 10, n * 10 + 5, None if n % 2 else "stopped", track=f"track-{track}")
+        for track in range(20)
+        for n in range(5)
+    ]
+    warehouse.write(Rows(coverage=told), START)
+    rows = warehouse.sql("SELECT from_at, to_at FROM coverage_span WHERE kind = 'told'").rows
+    assert [end - start for start, end in rows] == [timedelta(minutes=5)] * 100
+
+
 spans = st.lists(
     st.tuples(st.integers(0, 400), st.integers(1, 200), st.booleans()), min_size=1, max_size=12
 )
