@@ -15,7 +15,7 @@ from pipeline.errors import Misuse
 from pipeline.model import Removal
 from pipeline.ports import Clock, Receipt, Rows, Warehouse
 
-#: Letters from which on an id by itself is told in a reason on purpose only.
+#: Letters from which on an id or a handle by itself is told in a reason on purpose only.
 _TELLING: Final = 5
 
 
@@ -36,7 +36,7 @@ def erase(
     The warehouse comes first: its block rows stop what is still on its way from coming back.
     Raises Misuse for a reason that says whom it is about.
     """
-    check_reason(removals)
+    check_reason(warehouse, removals)
     now = clock.now()
     # What a repeated request names is told again, so the topics lose it even after a crash here.
     ids = warehouse.write(Rows(removals=removals), now)
@@ -54,14 +54,27 @@ def erase(
     return keep_receipt(warehouse, removals, receipt, places, clock)
 
 
-def check_reason(removals: Sequence[Removal]) -> None:
-    """Raises Misuse if who asked or why, which is kept for good, holds a name that is erased."""
+def check_reason(warehouse: Exported, removals: Sequence[Removal]) -> None:
+    """Raises Misuse if who asked or why, which is kept for good, holds a name that is erased.
+
+    Names are ids, and the handles that the warehouse knows of them.
+    """
     for removal in removals:
         kept = f"{removal.by or ''}\n{removal.reason or ''}".casefold()
+        handles = [row["handle"] for row in warehouse.rows("handles_of", id=removal.removal)]
         own = removal.removal.partition(":")[2]
         # A short id may be a word like any other; with its source it is not.
-        if removal.removal.casefold() in kept or (len(own) >= _TELLING and own.casefold() in kept):
+        holds_id = removal.removal.casefold() in kept or _tells(own, kept)
+        if holds_id or any(_tells_handle(handle.removeprefix("@"), kept) for handle in handles):
             raise Misuse("the receipt is kept for good: say why without what is to be forgotten")
+
+
+def _tells(name: str, kept: str) -> bool:
+    return len(name) >= _TELLING and name.casefold() in kept
+
+
+def _tells_handle(handle: str, kept: str) -> bool:
+    return _tells(handle, kept) or (bool(handle) and f"@{handle}".casefold() in kept)
 
 
 def reach_exports(warehouse: Exported, exports: Exports, receipt: dict[str, Any]) -> list[str]:

@@ -249,7 +249,7 @@ class Desk:
 
         Raises Misuse for a reason that says whom it is about.
         """
-        check_reason(removals)
+        check_reason(self.warehouse, removals)
         receipt = self.warehouse.erase(removals, self._clock.now())
         self._send(MENTIONS, removals)
         # The topics and recordings follow as the removals reach them.

@@ -1,10 +1,17 @@
--- What sources ask of the warehouse.
+-- What sources ask of the warehouse, and who is asked to forget.
 
 -- name: erased_of
 -- Which of the keyed hashes $ids are known to be erased, as mentions or authors (scope), and up to
 -- when.
 SELECT subject, scope, asked_at FROM fct_removal
 WHERE kind = 'erased' AND subject IN (SELECT unnest($ids::text[]));
+
+-- name: handles_of
+-- The handles under which the mention $id, or the author $id (both with their source), is kept.
+SELECT handle FROM mention_private WHERE mention_id = $id::text AND handle IS NOT NULL
+UNION
+SELECT handle FROM mention_private WHERE author_id = $id::text AND handle IS NOT NULL
+ORDER BY handle;
 
 -- name: held_posts
 -- Ids of the mentions of $source that happened at or after $since and are still here, in the order

@@ -100,3 +100,22 @@ def test_a_receipt_does_not_say_whom_it_is_about(tmp_path: Path, told: str) -> N
         short = Removal(removal="x:sk", kind="erased", at=NOON, scope="author", reason="was asked")
         erase(warehouse, None, [short], clock)
         assert warehouse.sql("SELECT reason FROM erasures").rows == [("was asked",)]
+
+
+@pytest.mark.parametrize("scope", ["mention", "author"])
+@pytest.mark.parametrize("told", ["Ann_of_the_Shop wrote", "of @ann_of_the_shop", "asked by @Li"])
+def test_a_receipt_does_not_tell_a_handle(tmp_path: Path, scope: str, told: str) -> None:
+    """That of the posts which go; a short one may be a word, so only where it is meant as one."""
+    clock = ManualClock(NOON)
+    short = GONE.model_copy(update={"external_id": "5", "author": Author(id="2", handle="@li")})
+    ids = ("x:5", GONE.id) if scope == "mention" else ("x:2", "x:ann-0815")
+    with closing(DuckDBWarehouse(tmp_path / "a.duckdb")) as warehouse:
+        warehouse.write(Rows(feedback=[feedback(GONE), feedback(short)]), NOON)
+        named = {"kind": "erased", "at": NOON, "scope": scope}
+        asked = [Removal.model_validate(named | {"removal": n, "reason": told}) for n in ids]
+        with pytest.raises(Misuse, match="kept for good"):
+            erase(warehouse, None, asked, clock)
+        assert warehouse.sql("SELECT count(text) FROM feedback").rows == [(2,)]
+        fair = [word.model_copy(update={"reason": "a line by mail"}) for word in asked]
+        erase(warehouse, None, fair, clock)
+        assert warehouse.sql("SELECT reason FROM erasures").rows == [("a line by mail",)]

@@ -110,6 +110,17 @@ class FaultContract:
         (gone,) = view(warehouse, "feedback")
         assert (gone["text"], gone["is_removed"]) == (None, True)
 
+    def test_handles_of_a_post_and_of_an_author(self, warehouse: Warehouse) -> None:
+        """A reason to forget somebody must hold none of them; what is gone has none."""
+        posts = [feedback(n, author="ann" if n < 3 else "ben") for n in (1, 2, 3)]
+        warehouse.write(Rows(feedback=posts), START)
+        asked = ("x:1", "x:ann", "x:ben", "x:9", "' OR 1=1 --")
+        found = [[r["handle"] for r in warehouse.rows("handles_of", id=number)] for number in asked]
+        assert found == [["handle-1"], ["handle-1", "handle-2"], ["handle-3"], [], []]
+        gone = Removal(removal="x:ann", kind="erased", at=minutes(5), scope="author")
+        warehouse.write(Rows(removals=[gone]), minutes(5))
+        assert warehouse.rows("handles_of", id="x:ann") == []
+
     def test_an_export_comes_in_batches(self, make: Make) -> None:
         """A stream gives what the view gives, an empty batch with the names first."""
         warehouse: Any = make()
