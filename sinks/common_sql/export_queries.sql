@@ -1,5 +1,6 @@
 -- What is exported: a row per row of the stable views, in the order of their keys. Those with $from_at
--- and $to_at are exported by day of event_at. Texts only with $texts.
+-- and $to_at are exported by day of event_at. Texts only with $texts. All columns of the views, in their
+-- order; lists as one text, for CSV has none.
 
 -- name: export_mark
 -- How far the warehouse has come: the highest arrival number, and the newest time of a write up to it.
@@ -108,7 +109,9 @@ SELECT f.id, f.source, f.kind, f.author_key, CASE WHEN $texts::boolean THEN f.te
     f.said_at, f.event_at, f.seen_at, f.updated_at, f.track, f.intent, f.intent_p, f.topic,
     f.severity, f.sentiment, f.is_informative, f.is_noise, f.component, f.place, f.app_version,
     f.language, f.repeat_kind, f.repeat_of, f.repeat_group, f.incident_id, f.link_state, f.link_p,
-    f.link_by, f.model_version, f.is_removed, f.is_report, f.witness, f.version
+    f.link_by, f.model_version, f.is_removed, f.topic_p, f.severity_p, f.sentiment_p,
+    f.informative_p, f.noise_p, f.component_p, f.place_p, f.app_version_p, f.language_p,
+    f.intent_sure, f.is_report, f.witness, f.version, f.campaign
 FROM feedback f
 WHERE f.event_at >= $from_at::timestamp AND f.event_at < $to_at::timestamp
 ORDER BY f.event_at, f.id;
@@ -170,12 +173,21 @@ FROM incident_as_known ORDER BY incident_id, valid_from, valid_to;
 -- name: export_incidents
 -- The view incidents.
 SELECT incident_id, title, status, impact, track, started_at, opened_at, resolved_at, is_proposed,
-    official_id, lead_seconds, witnesses, mentions, first_report_at, version, updated_at, topic
+    official_id, lead_seconds, witnesses, mentions,
+    nullif(array_to_string(tracks, ', '), '') AS tracks,
+    nullif(array_to_string(components, ', '), '') AS components,
+    nullif(array_to_string(regions, ', '), '') AS regions,
+    url, first_report_at, version, updated_at, topic
 FROM incidents ORDER BY opened_at, incident_id;
 
 -- name: export_crowd
 -- The view crowd.
-SELECT incident_id, hour, stance, witnesses, recovered, still_broken, normal FROM crowd
+SELECT incident_id, hour, stance, witnesses, recovered, still_broken, normal,
+    nullif(array_to_string(unnamed_regions, ', '), '') AS unnamed_regions,
+    nullif(array_to_string(unnamed_components, ', '), '') AS unnamed_components,
+    nullif(array_to_string(other_tracks, ', '), '') AS other_tracks,
+    nullif(array_to_string(other_official, ', '), '') AS other_official
+FROM crowd
 ORDER BY incident_id, hour;
 
 -- name: export_mentions_hourly

@@ -9,12 +9,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from config.exporting import Export
+from config import dictionary
+from config.exporting import BY_DAY, WHOLE, Export
 from pipeline.errors import Misuse, TryLater
 from pipeline.model import Removal
 from pipeline.ports import Rows
 from sinks.duckdb_warehouse import DuckDBWarehouse
-from tests.contracts.warehouse_words import START, decision, feedback, link, minutes
+from tests.contracts.warehouse_words import START, decision, feedback, incident, link, minutes
 from tests.end_to_end.program import run
 
 LATER = timedelta(days=2)
@@ -86,6 +87,31 @@ def test_types_and_rights(tmp_path: Path) -> None:
     assert (kinds["intent_p"], kinds["version"], kinds["is_removed"]) == ("double", "int64", "bool")
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+
+
+def test_every_column_of_the_views_is_exported(tmp_path: Path) -> None:
+    """In the views' order: what the dictionary and the file for dbt tell of stands in the files."""
+    folder = tmp_path / "out"
+    with closing(filled(tmp_path / "a.duckdb")) as warehouse:
+        export(warehouse, folder)
+    known = dictionary.columns()
+    assert sorted([*BY_DAY, *WHOLE]) == sorted(dictionary.STABLE)
+    for view in dictionary.STABLE:
+        file = next(folder.rglob(f"{view}.parquet"))
+        names = [name for name, _ in known[view]]
+        assert pq.read_schema(file).names == names, view
+
+
+def test_lists_are_exported_as_one_text(tmp_path: Path) -> None:
+    """With commas between; an empty one is NULL, as in the other views."""
+    with closing(filled(tmp_path / "a.duckdb")) as warehouse:
+        warehouse.write(Rows(incidents=[incident()]), START)
+        export(warehouse, tmp_path / "out")
+        held = warehouse.sql("SELECT tracks, components, regions, url FROM incidents").rows[0]
+    (row,) = pq.read_table(tmp_path / "out" / "incidents.parquet").to_pylist()
+    lists = [", ".join(words) or None for words in held[:3]]
+    assert [row["tracks"], row["components"], row["regions"]] == lists
+    assert (row["tracks"], row["url"]) == ("acme", held[3])
 
 
 def test_no_cell_is_a_formula(tmp_path: Path) -> None:
