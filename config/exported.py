@@ -47,10 +47,10 @@ class Exports:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._done: dict[str, Row | None] = {}
+        self._done: dict[tuple[str, str], Row | None] = {}
 
     def note(self, folder: Path, form: str, *, texts: bool) -> None:
-        """Remembers a folder before it is written. Raises TryLater."""
+        """Remembers a folder that an export may write to, before it is written. Raises TryLater."""
         told = {"folder": str(folder.resolve()), "format": form, "texts": texts}
         if told in self._folders():
             return
@@ -73,35 +73,43 @@ class Exports:
 
         changed, failed = 0, []
         for told in folders:
-            folder = Path(told["folder"])
+            folder, key = Path(told["folder"]), _key(told)
             export = Export(warehouse, folder, told["format"], texts=told["texts"])
             try:
-                files, done = export.erase(self._done.get(told["folder"]))
+                files, done = export.erase(self._done.get(key))
             except GroundswellError as error:
                 log.warning("what was erased may still stand in an export: %s", error)
                 failed.append(told["folder"])
             else:
-                self._done[told["folder"]] = done
+                self._done[key] = done
                 changed += bool(files)
         return Erased(changed, tuple(failed))
 
     def _folders(self) -> list[dict[str, Any]]:
-        """What was noted, without half a line that a crash left."""
+        """What was noted, without half a line that a crash left.
+
+        The last word on a folder and format counts: with texts or not, it is the same files.
+        """
         try:
             lines = self._path.read_bytes().splitlines()
         except FileNotFoundError:
             return []
         except OSError as error:
             raise TryLater(f"{self._path} cannot be read: {error.strerror}") from error
-        found = []
+        found: dict[tuple[str, str], dict[str, Any]] = {}
         for line in lines:
             try:
                 told = orjson.loads(line)
             except ValueError:
                 continue
             if isinstance(told, dict) and told.keys() >= {"folder", "format", "texts"}:
-                found.append(told)
-        return found
+                found[_key(told)] = told
+        return [*found.values()]
+
+
+def _key(told: dict[str, Any]) -> tuple[str, str]:
+    """What tells the files of one note from those of another."""
+    return told["folder"], told["format"]
 
 
 def of_warehouse(path: Path) -> Exports:

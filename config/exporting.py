@@ -78,9 +78,15 @@ class Export:
         self._texts = texts
 
     def run(
-        self, now: datetime, advance: Callable[[int, int], None], since: int | None = None
+        self,
+        now: datetime,
+        advance: Callable[[int, int], None],
+        since: int | None = None,
+        accepted: Callable[[], None] = lambda: None,
     ) -> list[Path]:
         """Writes what changed; ``advance`` is told done and all. Raises TryLater, Misuse.
+
+        ``accepted`` is called once nothing refuses the folder any more, before a row reaches it.
 
         Returns the files that read otherwise than at the last run. ``now`` stands in the manifest.
         With ``since``, a watermark of any manifest, all days that changed after it are in the
@@ -89,8 +95,10 @@ class Export:
         with self._alone():
             before = State.of(self._folder, self._form, texts=self._texts)
             mark = self._warehouse.rows("export_mark")[0]
+            asked = None if since is None else _asked(since, mark)
+            accepted()
             columns = {view: self._columns(view) for view in BY_DAY}
-            start = self._start(before, mark, columns) if since is None else _asked(since, mark)
+            start = self._start(before, mark, columns) if asked is None else asked
             files: dict[str, File] = {}
             parts = self._parts(start)
             for done, part in enumerate(parts, 1):

@@ -62,13 +62,13 @@ def run_export(options: argparse.Namespace) -> int:
     )
     exports = _exports(options)
     with _opened(options) as warehouse, bar:
-        exports.note(options.folder, options.format, texts=options.texts)
         task = bar.add_task("export")
         export = Export(warehouse, options.folder, options.format, texts=options.texts)
         written = export.run(
             SystemClock().now(),
             lambda done, whole: bar.update(task, completed=done, total=whole),
             options.since,
+            lambda: exports.note(options.folder, options.format, texts=options.texts),
         )
     print(f"{len(written):,} files written to {options.folder}")
     return 0

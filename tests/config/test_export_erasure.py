@@ -148,6 +148,71 @@ def test_forget_tells_of_an_export_that_still_runs(path: Path, tmp_path: Path) -
     assert "exports" in receipts[1][0]
 
 
+def test_a_refused_export_hinders_no_forget(path: Path, tmp_path: Path) -> None:
+    """Another format or kind, a watermark there never was, a folder that cannot be made."""
+    with closing(DuckDBWarehouse(path)) as made:
+        made.write(POST, START)
+    (tmp_path / "file").write_text("x")
+    run("export", "out", "--format", "csv", "--texts", cwd=tmp_path)
+    noted = path.with_name(f"{path.name}.exports")
+    before = noted.read_bytes()
+    for options in (("out",), ("out", "--format", "csv"), ("new", "--since", "999999")):
+        run("export", *options, cwd=tmp_path, code=2)
+    for folder in ("file", "/dev/null"):
+        run("export", folder, cwd=tmp_path, code=1)
+    assert noted.read_bytes() == before
+    told = run("forget", "--mention", "x:1", cwd=tmp_path)
+    assert b"exports_left" not in told.stdout
+    assert words_in(tmp_path / "out", WORDS) == []
+
+
+def test_a_killed_export_that_came_again_with_other_contents(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    """Without a state nothing refuses the second: its word on the folder counts."""
+    exports, folder = of_warehouse(warehouse.path), tmp_path / "out"
+    exports.note(folder, "csv", texts=False)
+    as_csv(warehouse, folder)
+    warehouse.write(Rows(removals=[GONE]), START)
+    assert exports.erase(warehouse) == (1, ())
+    assert words_in(folder, WORDS) == []
+
+
+def test_both_formats_of_killed_exports_are_reached(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    """Into one folder, neither with a state: what is done in one is not done in the other."""
+    exports, folder = of_warehouse(warehouse.path), tmp_path / "out"
+
+    def die(done: int, of: int) -> None:
+        if done == of:
+            raise Killed
+
+    for form in ("parquet", "csv"):
+        exports.note(folder, form, texts=True)
+        with pytest.raises(Killed):
+            Export(warehouse, folder, form, texts=True).run(START, die)
+    warehouse.write(Rows(removals=[GONE]), START)
+    assert exports.erase(warehouse) == (2, ())
+    assert words_in(folder, WORDS) == []
+
+
+def test_an_export_is_noted_before_its_first_row(
+    warehouse: DuckDBWarehouse, tmp_path: Path
+) -> None:
+    """Whenever it is killed, an erasure knows of what it wrote."""
+    folder = tmp_path / "out"
+    found: list[Path] = []
+
+    def accepted() -> None:
+        found.extend(folder.rglob("*"))
+        raise Killed
+
+    with pytest.raises(Killed):
+        Export(warehouse, folder, "csv", texts=True).run(START, lambda *_: None, accepted=accepted)
+    assert found == [folder / ".lock"]
+
+
 def test_reasons_for_erasures_are_people_s_words(
     warehouse: DuckDBWarehouse, tmp_path: Path
 ) -> None:
