@@ -15,8 +15,9 @@ from web.crowd import clock, several
 Row = Mapping[str, Any]
 #: Sources that work tell what they read at least so often: the slowest asks every ten minutes.
 LAG: Final = timedelta(minutes=15)
-#: What is shorter is told in no word.
+#: What is shorter is told in no word, a hole of which nobody told less readily than a gap.
 LEAST: Final = timedelta(seconds=1)
+HOLE: Final = timedelta(minutes=1)
 _UNKNOWN: Final = "Nothing tells how much was read: counts may be lower bounds."
 
 
@@ -25,7 +26,7 @@ def told(rows: Iterable[Row], now: datetime) -> dict[str, Any]:
 
     ``share`` (0 to 1), ``is_complete`` and ``seconds_blind`` are those of the source that was read
     least; share and is_complete are None when nothing tells. ``is_sample``: reading was capped.
-    ``words``: one line of what is missing, None when all was read; the newest ``LAG`` never is.
+    ``words``: one line of what is missing, None when all was read but ``LAG`` before now.
     """
     by_source: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
@@ -92,13 +93,16 @@ def _missing(row: Row, now: datetime) -> str:
     blind, missing = timedelta(seconds=row["seconds_blind"]), []
     if blind >= LEAST:
         missing.append(f"not read for {duration(blind)} ({row['causes'] or 'unknown cause'})")
-    ends = [f"from {clock(start, now)} on"] if start - row["from_at"] > LAG else []
-    ends += [f"until {clock(end, now)}"] if row["to_at"] - end > LAG else []
+    late, early = start - row["from_at"], row["to_at"] - end
+    # Only what is going on now may still be told of.
+    is_awaited = row["to_at"] >= now - LAG and early <= LAG
+    ends = [f"from {clock(start, now)} on"] if late >= HOLE else []
+    ends += [f"until {clock(end, now)}"] if early >= HOLE and not is_awaited else []
     if ends:
         missing.append(f"read only {' '.join(ends).replace(' on until', ' until')}")
-    untold = row["to_at"] - row["from_at"] - timedelta(seconds=row["seconds_told"])
-    if not missing and untold > LAG:
-        missing.append(f"read for {_share(row):.0%} of the time".replace("%", " %"))
+    hole = end - start - timedelta(seconds=row["seconds_told"])
+    if hole >= HOLE:
+        missing.append(f"read with holes of {duration(hole)} that nobody told of")
     return " and ".join(missing)
 
 

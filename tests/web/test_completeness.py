@@ -40,6 +40,7 @@ NEVER: dict[str, Any] = {
     "told_to_at": START - timedelta(minutes=40),
     "seconds_told": 0.0,
 }
+WHOLE = (NOW - START).total_seconds()
 CASES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
     "all": ([row(), row("pond")], None),
     "gap": (
@@ -68,7 +69,7 @@ CASES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
     ),
     "with holes": (
         [row(seconds_told=3 * 3600.0)],
-        "stream was read for 75 % of the time; counts are lower bounds.",
+        "stream was read with holes of 1 h that nobody told of; counts are lower bounds.",
     ),
     "both": (
         [blind(0.5, "rate_limited", **SHORT)],
@@ -90,9 +91,24 @@ CASES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
         ),
     ),
     "nobody tells": ([], "Nothing tells how much was read: counts may be lower bounds."),
-    "just now": (
-        [row(told_to_at=END - timedelta(minutes=9), seconds_told=(240 - 9) * 60.0)],
+    "a gap beside a hole": (
+        [blind(0.5, "away", seconds_told=20 * 60.0)],
+        (
+            "stream was not read for 30 s (away) and read with holes of 3 h 40 min that nobody "
+            "told of; counts are lower bounds."
+        ),
+    ),
+    "a short hole": (
+        [row(seconds_told=(240 - 14) * 60.0)],
+        "stream was read with holes of 14 min that nobody told of; counts are lower bounds.",
+    ),
+    "nobody may have told yet": (
+        [row(to_at=NOW, told_to_at=NOW - timedelta(minutes=9), seconds_told=WHOLE - 9 * 60)],
         None,
+    ),
+    "ended long ago": (
+        [row(told_to_at=END - timedelta(minutes=9), seconds_told=(240 - 9) * 60.0)],
+        "stream was read only until 15:51 UTC; counts are lower bounds.",
     ),
 }
 
