@@ -24,8 +24,9 @@ pds: $(DEV)  ## the test of Bluesky on a real PDS, which npm installs first (onc
 	GROUNDSWELL_TEST_PDS=1 $(BIN)/pytest tests/end_to_end/test_pds.py
 
 clickhouse: $(DEV) requirements/chdb.txt  ## the tests of ClickHouse, whose engine (900 MB) comes first
+	# Its engine computes where others wait, and most of its tests stand in one file.
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install --quiet --require-hashes -r requirements/chdb.txt
-	$(BIN)/pytest $(SIDE_BY_SIDE) tests/sinks/test_clickhouse_*.py tests/end_to_end/test_clickhouse.py
+	$(BIN)/pytest -n 3 --dist worksteal tests/sinks/test_clickhouse_*.py tests/end_to_end/test_clickhouse.py
 
 kafka: $(DEV)  ## Apache Kafka on this machine, until Ctrl-C; prints its address
 	$(BIN)/python -m tests.servers.kafka
