@@ -167,6 +167,7 @@
 
 -- [fct_mention]
 -- left_at: times of event_at that a newer version took back
+-- is_repeat: whether it was said to be of a group named after another
 -- left_groups: groups of repeats that it was of before
 
 -- [fct_removal]
