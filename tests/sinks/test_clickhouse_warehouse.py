@@ -119,11 +119,12 @@ def test_tables_and_views_have_the_columns_that_they_have_elsewhere(
     """In any order; who changes a table for the others changes it here."""
     ours = ClickHouseWarehouse(clickhouse_url, key=KEY)
     other = DuckDBWarehouse(tmp_path / "w.duckdb", key=KEY)
-    at_rest = {"left_at", "left_groups", "left_names"}  # for counts that are not kept here
+    # For counts that are not kept here, and for a database without an index on groups.
+    elsewhere = {"left_at", "left_groups", "left_names", "is_repeat"}
     names = [*TABLES, *DUCKDB.views(*VIEWS)]
     for name in names:
         if not name.startswith("rollup"):
-            wanted = set(other.sql(f"SELECT * FROM {name} LIMIT 0").columns) - at_rest
+            wanted = set(other.sql(f"SELECT * FROM {name} LIMIT 0").columns) - elsewhere
             assert set(ours.sql(f"SELECT * FROM {name} LIMIT 0").columns) == wanted, name
     assert "fct_mention" in names
     ours.close()
