@@ -30,6 +30,7 @@ from tests.contracts.warehouse_words import (
     apart,
     decision,
     feedback,
+    in_parts,
     incident,
     late,
     link,
@@ -50,12 +51,8 @@ def in_two_orders(make: Make, words: list[Word], seed: int) -> tuple[Views, View
     pick = random.Random(seed)
     once, often = make(), make()
     once.write(rows_of(words), START)
-    shuffled = apart(words, pick) + pick.sample(words, len(words) // 2)
-    pick.shuffle(shuffled)
-    while shuffled:
-        size = pick.randint(1, len(shuffled))
-        often.write(rows_of(shuffled[:size]), START)
-        shuffled = shuffled[size:]
+    for part in in_parts(apart(words, pick) + pick.sample(words, len(words) // 2), pick):
+        often.write(rows_of(part), START)
     with closing(once), closing(often):
         return all_views(once), all_views(often)
 

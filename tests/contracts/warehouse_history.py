@@ -19,6 +19,7 @@ from tests.contracts.warehouse_words import (
     apart,
     decision,
     feedback,
+    in_parts,
     incident,
     late,
     link,
@@ -248,14 +249,10 @@ class HistoryContract:
 def written_apart(make: Make, words: list[Word], pick: random.Random) -> Warehouse:
     """A warehouse to which the words came in any order and batches, minutes apart or at once."""
     warehouse = make()
-    shuffled = apart(words, pick)
-    pick.shuffle(shuffled)
     at = 0
-    while shuffled:
-        size = pick.randint(1, len(shuffled))
+    for part in in_parts(apart(words, pick), pick):
         at += pick.randint(0, 2)
-        warehouse.write(rows_of(shuffled[:size]), minutes(at))
-        shuffled = shuffled[size:]
+        warehouse.write(rows_of(part), minutes(at))
     return warehouse
 
 

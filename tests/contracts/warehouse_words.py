@@ -1,7 +1,7 @@
 """Words that the tests of warehouses are made of, and how their views are read."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -260,6 +260,15 @@ def rows_of(words: Sequence[Word]) -> Rows:
         removals=[w for w in words if isinstance(w, Removal)],
         coverage=[w for w in words if isinstance(w, Coverage)],
     )
+
+
+def in_parts(words: Sequence[Word], pick: random.Random) -> Iterator[Sequence[Word]]:
+    """The words in any order, in batches of any size."""
+    left = pick.sample(words, len(words))
+    while left:
+        size = pick.randint(1, len(left))
+        yield left[:size]
+        left = left[size:]
 
 
 def apart(words: Sequence[Word], pick: random.Random) -> list[Word]:
